@@ -1,0 +1,72 @@
+"""What can be wrong with bytes before they are arrays: no HTTP here, only what and where.
+
+    DecodeError
+    ├── Malformed            not a document of the format at all
+    ├── UnknownField         a field that the endpoint does not have
+    ├── DuplicateField       a field that is there twice
+    ├── MissingField         a field that is required and absent
+    ├── NotANumber           something else where a number belongs
+    ├── OutOfRange           a number that no double can hold
+    └── Ragged               nesting that is not the nesting of an array
+"""
+
+from app.losses.errors import Fault
+
+__all__ = [
+    "DecodeError",
+    "DuplicateField",
+    "Malformed",
+    "MissingField",
+    "NotANumber",
+    "OutOfRange",
+    "Ragged",
+    "UnknownField",
+]
+
+
+class DecodeError(ValueError):
+    """Bytes that are not a submission.
+
+    Parameters
+    ----------
+    detail
+        One sentence or two for a person: what is wrong and how to mend it. Never a value of the request.
+    faults
+        The places, in the order of the document.
+    offset
+        Where in the body decoding stopped, in bytes, if that is known.
+    """
+
+    def __init__(self, detail: str, *faults: Fault, offset: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = faults
+        self.offset = offset
+
+
+class Malformed(DecodeError):
+    """The bytes are not a document of this format."""
+
+
+class UnknownField(DecodeError):
+    """The document has a field that the endpoint does not know."""
+
+
+class DuplicateField(DecodeError):
+    """The document has the same field twice."""
+
+
+class MissingField(DecodeError):
+    """A required field is absent."""
+
+
+class NotANumber(DecodeError):
+    """Something other than a number stands where a number belongs."""
+
+
+class OutOfRange(DecodeError):
+    """A number lies beyond the range of a double."""
+
+
+class Ragged(DecodeError):
+    """The nesting is not that of an array: rows of different lengths, or numbers beside lists."""

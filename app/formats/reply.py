@@ -1,0 +1,27 @@
+"""What every encoder takes: the mirror image of a submission."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Reply"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The content of an answer, whatever its format.
+
+    Attributes
+    ----------
+    summary
+        The document without its arrays: nested dictionaries, lists, strings, finite numbers and None. Where an array
+        belongs it holds None as a placeholder, so that the order of the fields is the contract's.
+    arrays
+        float64 arrays in C order by their place in the document: ``"per_sample.reconstruction.sum"``.
+    """
+
+    summary: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[np.float64]]
