@@ -1,13 +1,13 @@
 """What can be wrong with bytes before they are arrays: no HTTP here, only what and where.
 
-    DecodeError
-    ├── Malformed            not a document of the format at all
-    ├── UnknownField         a field that the endpoint does not have
-    ├── DuplicateField       a field that is there twice
-    ├── MissingField         a field that is required and absent
-    ├── NotANumber           something else where a number belongs
-    ├── OutOfRange           a number that no double can hold
-    └── Ragged               nesting that is not the nesting of an array
+DecodeError
+├── Malformed            not a document of the format at all
+├── UnknownField         a field that the endpoint does not have
+├── DuplicateField       a field that is there twice
+├── MissingField         a field that is required and absent
+├── NotANumber           something else where a number belongs
+├── OutOfRange           a number that no double can hold
+└── Ragged               nesting that is not the nesting of an array
 """
 
 from app.losses.errors import Fault

@@ -1,13 +1,13 @@
 """What can be wrong with a batch or an objective: which array, which index, what was wanted. No HTTP here.
 
-    LossInputError
-    ├── ShapeMismatch        arrays whose shapes do not fit together, or are empty
-    ├── WrongType            an array of a dtype that holds no real numbers
-    ├── NotFinite            NaN or infinity among the values
-    ├── OutOfDomain          a value at which the loss is not defined
-    ├── UnknownLoss          no loss of that name or alias
-    ├── InvalidOption        an option that the loss does not have, or whose value is out of range
-    └── Overflow             finite input, but a result beyond double precision
+LossInputError
+├── ShapeMismatch        arrays whose shapes do not fit together, or are empty
+├── WrongType            an array of a dtype that holds no real numbers
+├── NotFinite            NaN or infinity among the values
+├── OutOfDomain          a value at which the loss is not defined
+├── UnknownLoss          no loss of that name or alias
+├── InvalidOption        an option that the loss does not have, or whose value is out of range
+└── Overflow             finite input, but a result beyond double precision
 """
 
 from dataclasses import dataclass
