@@ -1,0 +1,271 @@
+"""The door of the core: a batch whose shapes and types are sound, handed out in chunks whose values are.
+
+Arrays stay as they were uploaded. A block of samples at a time becomes float64 in C order (uint8 would wrap around,
+float16 overflow, and Fortran order cost digits), and is looked at while it is in the cache. Behind the door nothing is
+checked again, save whether the values lie in the domain of the loss, which only the tally knows.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from app.losses.arrays import Array
+from app.losses.errors import Fault, InvalidOption, LossInputError, NotFinite, OutOfDomain, ShapeMismatch, WrongType
+from app.losses.refusals import refusal
+
+__all__ = ["ARRAY_NAMES", "CHUNK_ELEMENTS", "Batch", "Chunk"]
+
+ARRAY_NAMES = ("x", "y", "mu", "logvar", "sample_weight")
+"""The arrays of which a batch can consist."""
+
+CHUNK_ELEMENTS = 65_536
+"""Elements of `x` in a chunk: 512 KiB as float64, so that x, y and what is made of them stay in a core's own cache."""
+
+_REAL_KINDS = "biuf"
+_TINY_WEIGHT_EXPONENT = -64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Targets, reconstructions and, for a variational autoencoder, the posterior's parameters. Made by `Batch.of`.
+
+    Attributes
+    ----------
+    x, y
+        Targets and reconstructions as uploaded, shape (N, ...), any real dtype, byte order and layout.
+    mu, logvar
+        Means and log variances of the posterior as uploaded, shape (N, ...), or None, both together.
+    sample_weight
+        Weights as uploaded, shape (N,), or None.
+    weight_exponent
+        Chunks hold ``sample_weight / 2**weight_exponent``. It is 0 but for weights that are all tiny, whose products
+        with small losses would fall below double precision. Only a sum over the batch depends on it.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    mu: NDArray[Any] | None
+    logvar: NDArray[Any] | None
+    sample_weight: NDArray[Any] | None
+    weight_exponent: int
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, ArrayLike]) -> "Batch":
+        """Admit arrays by name: `x` and `y`, perhaps `mu` and `logvar`, perhaps `sample_weight`.
+
+        Raises
+        ------
+        WrongType
+            A dtype without real numbers (complex, text, objects, dates, records). Every such array is named.
+        ShapeMismatch
+            An array that is missing or empty, or whose shape does not fit the others'. Every such array is named.
+        InvalidOption
+            An array of a name that no batch has.
+        NotFinite, OutOfDomain
+            A sample weight that is not finite, is negative, or weights that are all 0.
+        """
+        found = {name: np.asarray(array) for name, array in arrays.items()}
+        known = f"is not an array of a batch; there are {', '.join(ARRAY_NAMES)}"
+        faults = [Fault((name,), known) for name in found if name not in ARRAY_NAMES]
+        if faults:
+            raise refusal(InvalidOption, *faults)
+        faults = [
+            Fault((name,), f"is of type {array.dtype.name}; real numbers are wanted")
+            for name, array in found.items()
+            if array.dtype.kind not in _REAL_KINDS
+        ]
+        if faults:
+            raise refusal(WrongType, *faults)
+        faults = [fault for name in ARRAY_NAMES if (fault := _misfit(name, found)) is not None]
+        if faults:
+            raise refusal(ShapeMismatch, *faults)
+        weight = found.get("sample_weight")
+        exponent = 0 if weight is None else _exponent_of_weights(weight)
+        return cls(found["x"], found["y"], found.get("mu"), found.get("logvar"), weight, exponent)
+
+    @property
+    def size(self) -> int:
+        """N, the number of samples."""
+        return len(self.x)
+
+    @property
+    def feature_shape(self) -> tuple[int, ...]:
+        """The axes of `x` after the batch axis; () where a sample is one number."""
+        return self.x.shape[1:]
+
+    @property
+    def feature_count(self) -> int:
+        """D, the number of features of a sample."""
+        return math.prod(self.feature_shape)
+
+    @property
+    def latent_shape(self) -> tuple[int, ...] | None:
+        """The axes of `mu` after the batch axis, None without `mu`."""
+        return None if self.mu is None else self.mu.shape[1:]
+
+    @property
+    def latent_count(self) -> int | None:
+        """L, the number of latent dimensions, None without `mu`."""
+        return None if self.mu is None else math.prod(self.mu.shape[1:])
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Give one of the arrays that the batch has, as uploaded."""
+        found: NDArray[Any] = getattr(self, name)
+        return found
+
+    def block(self, name: str, start: int, stop: int) -> Array:
+        """Cut samples `start` to `stop` out of an array: float64 in C order, (n, elements of a sample), unchecked.
+
+        A view where the upload already is that; never to be written to.
+        """
+        return _as_float64(self.array(name)[start:stop])
+
+    def cuts(self, rows: int | None = None) -> Iterator[tuple[int, int]]:
+        """Say where chunks start and stop: `rows` samples each, by default as many as `CHUNK_ELEMENTS` allows."""
+        rows = rows or max(1, CHUNK_ELEMENTS // max(self.feature_count, self.latent_count or 1))
+        for start in range(0, self.size, rows):
+            yield start, min(start + rows, self.size)
+
+    def chunks(self, rows: int | None = None) -> Iterator["Chunk"]:
+        """Hand out the batch, a block of samples at a time.
+
+        Parameters
+        ----------
+        rows
+            Samples in a chunk; by default as many as `CHUNK_ELEMENTS` allows, at least one.
+
+        Raises
+        ------
+        NotFinite
+            NaN or infinity in this chunk; the refusal names every array that holds some, where its first is, and
+            how many it has in all.
+        """
+        has_latents = self.mu is not None
+        for start, stop in self.cuts(rows):
+            chunk = Chunk(
+                batch=self,
+                start=start,
+                x=self.block("x", start, stop),
+                y=self.block("y", start, stop),
+                mu=self.block("mu", start, stop) if has_latents else None,
+                logvar=self.block("logvar", start, stop) if has_latents else None,
+                weight=self.weights(start, stop),
+            )
+            if not chunk.is_finite():
+                raise refusal(NotFinite, *self._not_finite())
+            yield chunk
+
+    def weights(self, start: int = 0, stop: int | None = None) -> Array | None:
+        """Cut out the weights of samples `start` to `stop` over ``2**weight_exponent``, shape (n,), or None."""
+        if self.sample_weight is None:
+            return None
+        weight = _as_float64(self.sample_weight[start:stop])[:, 0]
+        return np.ldexp(weight, -self.weight_exponent) if self.weight_exponent else weight
+
+    def index(self, name: str, flat: int) -> tuple[str | int, ...]:
+        """Tell where the element at a flat index in C order lies in the uploaded array: ``("x", 3, 0, 5)``."""
+        return (name, *(int(i) for i in np.unravel_index(flat, self.array(name).shape)))
+
+    def _not_finite(self) -> Iterator[Fault]:
+        """Look through every array for values that are not finite: one fault for each array that has some."""
+        for name in ("x", "y", "mu", "logvar"):
+            if self.array(name) is None:
+                continue
+            count, first = 0, -1
+            for start, stop in self.cuts():
+                block = self.block(name, start, stop)
+                outside = np.flatnonzero(~np.isfinite(block))
+                if outside.size and not count:
+                    first = start * block.shape[1] + int(outside[0])
+                count += outside.size
+            if count:
+                all_told = "it is the only one" if count == 1 else f"it is the first of {count} in {name}"
+                detail = f"is NaN, infinite or beyond double precision ({all_told}); a finite number is wanted"
+                yield Fault(self.index(name, first), detail)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """Some consecutive samples of a batch: finite float64 numbers in C order, never to be written to.
+
+    Attributes
+    ----------
+    batch
+        Where it was cut from.
+    start
+        The index of its first sample in the batch.
+    x, y
+        Shape (n, D).
+    mu, logvar
+        Shape (n, L), or None.
+    weight
+        Shape (n,), over ``2**batch.weight_exponent``, or None.
+    """
+
+    batch: Batch
+    start: int
+    x: Array
+    y: Array
+    mu: Array | None
+    logvar: Array | None
+    weight: Array | None
+
+    def is_finite(self) -> bool:
+        """Whether there is no NaN and no infinity in it."""
+        return all(a is None or bool(np.isfinite(a).all()) for a in (self.x, self.y, self.mu, self.logvar))
+
+
+def _as_float64(block: NDArray[Any]) -> Array:
+    """(n, ...) of any real dtype and layout -> (n, elements of a sample), float64 in C order, no copy without need."""
+    with np.errstate(all="ignore"):  # long doubles beyond double precision become infinite, and are then refused
+        return np.ascontiguousarray(block, dtype=np.float64).reshape(block.shape[0], -1)
+
+
+def _misfit(name: str, found: Mapping[str, NDArray[Any]]) -> Fault | None:
+    """Say what is wrong with the shape of one array, given the others: None if nothing is."""
+    shape = found[name].shape if name in found else None
+    partner = {"y": "x", "logvar": "mu"}.get(name, "")
+    wanted = found[partner].shape if partner in found else None
+    size = next((len(found[array]) for array in ("x", "y") if array in found and found[array].ndim), None)
+    detail = None
+    if shape is None:
+        if name in ("x", "y"):
+            detail = "is missing; a batch needs x and y"
+        elif found.keys() & {"mu", "logvar"} and name != "sample_weight":
+            detail = "is missing; mu and logvar come together"
+    elif not shape:
+        detail = "is a single number; an array whose first axis is the batch is wanted"
+    elif 0 in shape:
+        detail = f"is empty, with shape {shape}; at least one number is wanted along every axis"
+    elif wanted:
+        if shape != wanted:
+            detail = f"has shape {shape} but {partner} has {wanted}; they must be equal, nothing is broadcast"
+    elif name == "sample_weight" and len(shape) > 1:
+        detail = f"has shape {shape}; one number for each sample is wanted, shape (N,)"
+    elif size not in (None, shape[0]):
+        detail = f"has {shape[0]} samples but x has {size}"
+    return None if detail is None else Fault((name,), detail)
+
+
+def _exponent_of_weights(uploaded: NDArray[Any]) -> int:
+    """Check the values of sample weights, and return the power of two that their chunks are divided by."""
+    weight = _as_float64(uploaded)[:, 0]
+    fault: tuple[type[LossInputError], int, str] | None = None
+    if not np.isfinite(weight).all():
+        wrong = np.flatnonzero(~np.isfinite(weight))
+        fault = NotFinite, wrong[0], f"is NaN, infinite or beyond double precision ({wrong.size} in all)"
+    elif weight.min() < 0:
+        wrong = np.flatnonzero(weight < 0)
+        fault = OutOfDomain, wrong[0], f"is negative ({wrong.size} in all)"
+    if fault is not None:
+        kind, first, what = fault
+        raise refusal(kind, Fault(("sample_weight", int(first)), f"{what}; a finite number >= 0 is wanted"))
+    largest = float(weight.max())
+    if largest == 0:
+        raise refusal(OutOfDomain, Fault(("sample_weight",), "holds only zeros; at least one weight above 0 is wanted"))
+    exponent = math.frexp(largest)[1]
+    return exponent if exponent < _TINY_WEIGHT_EXPONENT else 0

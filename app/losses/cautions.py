@@ -1,0 +1,122 @@
+"""What the numbers of a report alone do not show, each with a stable code."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from app.losses.tally import Tally
+from app.losses.variants import Figures, Variant
+
+__all__ = ["Caution", "cautions"]
+
+_FLOAT16_MAX: Final = 65_504
+_TOO_HEAVY: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """One thing to know about a batch or a variant.
+
+    Attributes
+    ----------
+    code
+        Stable: ``bce_targets_not_binary``, ``bce_log_clamped``, ``logvar_overflows_float16``,
+        ``logvar_overflows_float32``, ``all_latents_inactive``, ``sum_overflows_float16`` or ``kl_overweighted``.
+    detail
+        A sentence or two for a person.
+    """
+
+    code: str
+    detail: str
+
+
+def cautions(
+    tally: Tally, figures: Figures, active_units: int | None, variants: Mapping[str, Variant]
+) -> tuple[Caution, ...]:
+    """Say everything that is to be said about a batch, in the order of the contract."""
+    return (
+        *_of_targets(tally, figures),
+        *_of_latents(tally, active_units),
+        *_of_sums(tally, variants),
+        *_of_weights(figures, variants),
+    )
+
+
+def _of_targets(tally: Tally, figures: Figures) -> Iterator[Caution]:
+    counts = tally.counts
+    if counts.soft_targets:
+        per_sample = counts.entropy.value / tally.weight.value
+        per_element = per_sample / figures.feature_count
+        yield Caution(
+            "bce_targets_not_binary",
+            f"{_elements(counts.soft_targets)} of x {_are(counts.soft_targets)} neither 0 nor 1, so the loss cannot "
+            f"reach 0. The lowest reachable value is the entropy of the targets: {per_sample:.4g} nats per sample, "
+            f"{per_element:.4g} per element.",
+        )
+    if counts.clamped_logs:
+        yield Caution(
+            "bce_log_clamped",
+            f"In {_elements(counts.clamped_logs)} a logarithm lies below -100 and was clamped there, where the loss "
+            f"is flat: its gradient is 0.",
+        )
+
+
+def _of_latents(tally: Tally, active_units: int | None) -> Iterator[Caution]:
+    counts = tally.counts
+    for bits, beyond, limit in ((16, counts.beyond_float16, "11.09"), (32, counts.beyond_float32, "88.72")):
+        if beyond:
+            yield Caution(
+                f"logvar_overflows_float{bits}",
+                f"{_elements(beyond)} of logvar {_are(beyond)} above {limit}, where exp(logvar) is beyond float{bits}.",
+            )
+    if active_units == 0:
+        yield Caution(
+            "all_latents_inactive",
+            "No latent dimension has a KL divergence above 0.01 nats: the posterior is the prior, and the latents say "
+            "nothing about x.",
+        )
+
+
+def _of_sums(tally: Tally, variants: Mapping[str, Variant]) -> Iterator[Caution]:
+    beyond = dict.fromkeys(
+        f"{term} {way}"
+        for variant, values in variants.items()
+        for term, way, value in (
+            ("reconstruction", variant.partition("+")[0], values.reconstruction),
+            ("kl", variant.partition("+")[2], values.kl),
+        )
+        if value is not None and abs(value) > _FLOAT16_MAX
+    )
+    terms = [("reconstruction", tally.reconstruction), ("kl", tally.divergence)]
+    for term, sums in terms:
+        count = 0 if sums is None else int(np.count_nonzero(np.abs(sums.hi) > _FLOAT16_MAX))
+        if count:
+            beyond[f"{term} of {count} {'sample' if count == 1 else 'samples'}"] = None
+    if beyond:
+        yield Caution("sum_overflows_float16", f"Beyond 65504, the end of float16: {', '.join(beyond)}.")
+
+
+def _of_weights(figures: Figures, variants: Mapping[str, Variant]) -> Iterator[Caution]:
+    if figures.mean_squared_error is None:
+        return
+    optimal = float(figures.mean_squared_error)
+    for name, variant in variants.items():
+        implied, weights = variant.implied_decoder_variance, variant.kl_weight_for
+        if implied is not None and weights is not None and implied > _TOO_HEAVY * optimal:
+            yield Caution(
+                "kl_overweighted",
+                f"{name}: the implied decoder variance is {implied:.4g} and the optimal one {optimal:.4g}. A weight of "
+                f"{weights.optimal_variance:.4g} on this variant's KL term would make them equal.",
+            )
+
+
+def _elements(count: int) -> str:
+    """Say a number of elements in words."""
+    return "1 element" if count == 1 else f"{count} elements"
+
+
+def _are(count: int) -> str:
+    """Give the verb for a number of elements."""
+    return "is" if count == 1 else "are"

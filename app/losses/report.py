@@ -1,0 +1,230 @@
+"""A tally becomes a report: arithmetic on a handful of numbers, and on vectors with one entry for each sample."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Final
+
+import numpy as np
+
+from app.losses.arrays import Array
+from app.losses.batch import Batch
+from app.losses.cautions import Caution, cautions
+from app.losses.errors import Fault, Overflow
+from app.losses.objective import Objective
+from app.losses.reduction import TERM_REDUCTIONS
+from app.losses.refusals import refusal
+from app.losses.summation import Sum
+from app.losses.tally import SQUARED_ERRORS, Tally, Term
+from app.losses.variants import DIGITS, Blame, Figures, Variant, publish, variants
+
+__all__ = ["Latent", "PerSample", "Report", "Shape", "Terms", "report"]
+
+_ACTIVE_NATS: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of a batch: N, the feature axes and their product D, the latent axes and their product L."""
+
+    batch: int
+    features: tuple[int, ...]
+    feature_count: int
+    latents: tuple[int, ...] | None
+    latent_count: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PerSample:
+    """Vectors of shape (N,): a term by the reduction over its features or latents.
+
+    Attributes
+    ----------
+    reconstruction, kl
+        ``"sum"`` and ``"mean"``; kl is None without one.
+    total
+        ``"sum+sum"``, ``"sum+mean"``, ``"mean+sum"`` and ``"mean+mean"``: reconstruction + beta * kl.
+    """
+
+    reconstruction: Mapping[str, Array]
+    kl: Mapping[str, Array] | None
+    total: Mapping[str, Array] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Each term in its four reductions; kl is None without one."""
+
+    reconstruction: Mapping[str, float]
+    kl: Mapping[str, float] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Latent:
+    """The weighted mean divergence of each latent dimension in nats, (L,), and how many are above 0.01."""
+
+    kl_per_dimension: Array
+    active_units: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """Everything that is said of a batch. Fields are those of the contract; all numbers are finite."""
+
+    loss: str
+    beta: float
+    shape: Shape
+    per_sample: PerSample
+    terms: Terms
+    variants: Mapping[str, Variant]
+    latent: Latent | None
+    optimal_decoder_variance: float | None
+    warnings: tuple[Caution, ...]
+
+
+def report(batch: Batch, tally: Tally, objective: Objective) -> Report:
+    """Derive all variants, diagnostics and warnings from the tally of a whole batch.
+
+    Raises
+    ------
+    Overflow
+        A number beyond double precision: the sample or the option that takes it there.
+    """
+    _check_sums(batch, tally)
+    reconstruction = _by_reduction(tally.reconstruction, batch.feature_count)
+    kl = None if tally.divergence is None else _by_reduction(tally.divergence, batch.latent_count or 1)
+    with localcontext(DIGITS):
+        figures = _figures(batch, tally, objective)
+        blame = _blame(batch, figures, reconstruction["sum"], None if kl is None else kl["sum"])
+        found = variants(figures, blame)
+        latent = _latent(tally)
+        optimal = figures.mean_squared_error
+        return Report(
+            loss=objective.loss.name,
+            beta=objective.beta,
+            shape=Shape(
+                batch=batch.size,
+                features=batch.feature_shape,
+                feature_count=batch.feature_count,
+                latents=batch.latent_shape,
+                latent_count=batch.latent_count,
+            ),
+            per_sample=PerSample(reconstruction, kl, _totals(reconstruction, kl, objective.beta)),
+            terms=_terms(found),
+            variants=found,
+            latent=latent,
+            optimal_decoder_variance=None if optimal is None else publish(optimal, "optimal_decoder_variance", blame),
+            warnings=cautions(tally, figures, None if latent is None else latent.active_units, found),
+        )
+
+
+def _check_sums(batch: Batch, tally: Tally) -> None:
+    """Refuse a batch whose samples are finite but whose weighted sums are not."""
+    if not math.isfinite(tally.weight.value):
+        raise refusal(Overflow, Fault(("sample_weight",), "has a sum beyond double precision, past 1.8e308"))
+    for name, term in (("x", tally.reconstruction), ("logvar", tally.divergence), ("x", tally.squared_error)):
+        if term is not None and not math.isfinite(term.total.value):
+            weight = batch.weights()
+            with np.errstate(over="ignore", invalid="ignore"):
+                running = np.cumsum(term.hi if weight is None else term.hi * weight)
+            # Where only the last rounding goes past the range, the last sample is the one that takes it there.
+            sample = int(np.append(np.flatnonzero(~np.isfinite(running)), batch.size - 1)[0])
+            what = "takes the sum over the batch beyond double precision, past 1.8e308"
+            raise refusal(Overflow, Fault((name, sample), what))
+
+
+def _by_reduction(term: Term, count: int) -> Mapping[str, Array]:
+    """Sum and mean over the features (or latents) of each sample."""
+    sums = term.hi + (term.lo + 0.0)  # + 0.0: no -0.0 in an answer
+    return {"sum": sums, "mean": sums / count}
+
+
+def _totals(
+    reconstruction: Mapping[str, Array], kl: Mapping[str, Array] | None, beta: float
+) -> Mapping[str, Array] | None:
+    """Add reconstruction + beta * kl of each sample, in all four reductions."""
+    if kl is None:
+        return None
+    with np.errstate(over="ignore"):  # what overflows is refused below
+        totals = {f"{r}+{k}": reconstruction[r] + beta * kl[k] for r in ("sum", "mean") for k in ("sum", "mean")}
+    for total in totals.values():
+        finite = np.isfinite(total)
+        if not finite.all():
+            sample = int(np.argmin(finite))
+            largest = {
+                ("x", sample): abs(float(reconstruction["sum"][sample])),
+                ("logvar", sample): float(kl["sum"][sample]),
+                ("beta",): beta,
+            }
+            what = f"takes the total of sample {sample} beyond double precision, past 1.8e308"
+            raise refusal(Overflow, Fault(max(largest, key=lambda path: largest[path]), what))
+    return totals
+
+
+def _figures(batch: Batch, tally: Tally, objective: Objective) -> Figures:
+    """Divide the sums by W and D, as far as every variant needs them."""
+    weight = +tally.weight.exact()
+
+    def mean(total: Sum) -> Decimal:
+        return total.exact() / weight
+
+    reconstruction = mean(tally.reconstruction.total)
+    error = None
+    if objective.loss.name in SQUARED_ERRORS:
+        error = reconstruction * SQUARED_ERRORS[objective.loss.name] / batch.feature_count
+    elif tally.squared_error is not None:
+        error = mean(tally.squared_error.total) / batch.feature_count
+    return Figures(
+        reconstruction=reconstruction,
+        kl=None if tally.divergence is None else mean(tally.divergence.total),
+        beta=Decimal(objective.beta),
+        weight=weight * Decimal(2) ** batch.weight_exponent,
+        feature_count=batch.feature_count,
+        latent_count=batch.latent_count,
+        decoder_variance=objective.decoder_variance,
+        mean_squared_error=error,
+        parameters=objective.parameters,
+    )
+
+
+def _blame(batch: Batch, figures: Figures, reconstruction: Array, kl: Array | None) -> Blame:
+    """Make the function that finds what took a quantity beyond double precision."""
+
+    def blame(quantity: str) -> tuple[str | int, ...]:
+        enters: dict[tuple[str | int, ...], Decimal] = {}
+        if quantity in ("total", "optimal_variance", "optimal_decoder_variance"):
+            enters["x", int(np.argmax(np.abs(reconstruction)))] = abs(figures.reconstruction)
+        if quantity == "total" and kl is not None and figures.kl is not None:
+            enters["logvar", int(np.argmax(kl))] = figures.kl
+        if quantity in ("total", "effective_beta", "implied_decoder_variance"):
+            enters["beta",] = figures.beta
+        if quantity in ("implied_decoder_variance", "optimal_variance"):
+            enters |= {(name,): _distance(Decimal(value)) for name, value in figures.parameters.items()}
+        if quantity != "total" and batch.sample_weight is not None:
+            enters["sample_weight",] = _distance(figures.weight)
+        return max(enters, key=lambda path: enters[path])
+
+    return blame
+
+
+def _distance(factor: Decimal) -> Decimal:
+    """Tell how far a factor above 0 is from 1, in either direction."""
+    return max(factor, 1 / factor)
+
+
+def _terms(found: Mapping[str, Variant]) -> Terms:
+    """Read each term's four reductions off the variants."""
+    if len(found) == len(TERM_REDUCTIONS):
+        return Terms({way: variant.reconstruction for way, variant in found.items()}, None)
+    pairs = {way: found[f"{way}+{way}"] for way in TERM_REDUCTIONS}
+    kl = {way: pair.kl for way, pair in pairs.items() if pair.kl is not None}
+    return Terms({way: pair.reconstruction for way, pair in pairs.items()}, kl)
+
+
+def _latent(tally: Tally) -> Latent | None:
+    """Average the divergence of each latent dimension over the batch."""
+    if tally.per_latent is None:
+        return None
+    per_dimension = tally.per_latent.value / tally.weight.value
+    return Latent(per_dimension, int(np.count_nonzero(per_dimension > _ACTIVE_NATS)))

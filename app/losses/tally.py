@@ -1,0 +1,248 @@
+"""What one pass over a chunk keeps of it: sums that add up. Everything after it is arithmetic on a few numbers.
+
+A tally holds per-sample sums as two vectors hi and lo, and sums over the batch as `Sum`, so that the digits do not
+depend on how the batch was cut. Sums over the batch are over ``batch.weight_exponent``-scaled weights, as chunks are.
+"""
+
+import functools
+import math
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+import numpy as np
+
+from app.losses.arrays import Array
+from app.losses.batch import Chunk
+from app.losses.divergence import divergence
+from app.losses.domains import REAL
+from app.losses.elementwise import find
+from app.losses.errors import Fault, OutOfDomain, Overflow
+from app.losses.objective import Objective
+from app.losses.refusals import refusal
+from app.losses.summation import Sum, VectorSum, batch_sum, column_sums, row_sums
+
+__all__ = ["SQUARED_ERRORS", "Counts", "Tally", "Term", "tally"]
+
+SQUARED_ERRORS: Final = {"squared_error": 1, "half_squared_error": 2}
+"""Losses that are the squared error, and what to multiply them by to get it."""
+
+_CROSS_ENTROPIES: Final = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+_LOG_FLOAT16_MAX: Final = math.log(65_504)
+_LOG_FLOAT32_MAX: Final = math.log(float(np.finfo(np.float32).max))
+_LOG_CLAMPED_BELOW: Final = math.exp(-100)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """One term of the loss, summed over the features (or latents).
+
+    Attributes
+    ----------
+    hi, lo
+        Each sample's sum, shape (n,), as ``hi + lo``.
+    total
+        The weighted sum over the samples.
+    """
+
+    hi: Array
+    lo: Array
+    total: Sum
+
+    @classmethod
+    def of(cls, elements: Array, weight: Array | None) -> Self:
+        """Sum the elements of each sample, (n, D), and those sums over the samples with weights (n,) or None."""
+        hi, lo = row_sums(elements)
+        return cls(hi, lo, batch_sum(hi, lo, weight))
+
+    @classmethod
+    def joined(cls, terms: "list[Self]") -> Self:
+        """Join the terms of consecutive chunks."""
+        total = functools.reduce(operator.add, (term.total for term in terms))
+        return cls(np.concatenate([term.hi for term in terms]), np.concatenate([term.lo for term in terms]), total)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many elements have something about them that the loss alone does not show.
+
+    Attributes
+    ----------
+    soft_targets
+        Of a cross-entropy: targets other than 0 and 1.
+    entropy
+        Of a cross-entropy: the targets' entropy in nats, weighted and summed over features and samples.
+    clamped_logs
+        Of ``binary_cross_entropy``: elements in which a logarithm that matters lies below -100.
+    beyond_float16, beyond_float32
+        Elements of logvar whose exponential lies beyond that type.
+    """
+
+    soft_targets: int = 0
+    entropy: Sum = field(default_factory=Sum)
+    clamped_logs: int = 0
+    beyond_float16: int = 0
+    beyond_float32: int = 0
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            self.soft_targets + other.soft_targets,
+            self.entropy + other.entropy,
+            self.clamped_logs + other.clamped_logs,
+            self.beyond_float16 + other.beyond_float16,
+            self.beyond_float32 + other.beyond_float32,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """The sums of some consecutive samples of a batch; tallies of neighbours add up.
+
+    Attributes
+    ----------
+    start
+        Index of the first sample.
+    weight
+        Sum of the sample weights; their number where there are none.
+    reconstruction
+        The elementwise loss, summed.
+    divergence
+        The KL divergence, summed; None without mu and logvar.
+    per_latent
+        The KL divergence of each latent dimension, weighted and summed over the samples, shape (L,).
+    squared_error
+        For Gaussian losses that are not a multiple of it, the squared error, summed.
+    counts
+        What warnings are made of.
+    """
+
+    start: int
+    weight: Sum
+    reconstruction: Term
+    divergence: Term | None
+    per_latent: VectorSum | None
+    squared_error: Term | None
+    counts: Counts
+
+    def __add__(self, other: Self) -> Self:
+        return self.of_all((self, other))
+
+    @classmethod
+    def of_all(cls, tallies: Iterable[Self]) -> Self:
+        """Add tallies up, at least one, in whatever order they come: they are joined by `start`."""
+        parts = sorted(tallies, key=operator.attrgetter("start"))
+        if len(parts) == 1:
+            return parts[0]
+        divergences = [part.divergence for part in parts if part.divergence is not None]
+        per_latent = [part.per_latent for part in parts if part.per_latent is not None]
+        squared_errors = [part.squared_error for part in parts if part.squared_error is not None]
+        return cls(
+            start=parts[0].start,
+            weight=functools.reduce(operator.add, (part.weight for part in parts)),
+            reconstruction=Term.joined([part.reconstruction for part in parts]),
+            divergence=Term.joined(divergences) if divergences else None,
+            per_latent=functools.reduce(operator.add, per_latent) if per_latent else None,
+            squared_error=Term.joined(squared_errors) if squared_errors else None,
+            counts=functools.reduce(operator.add, (part.counts for part in parts)),
+        )
+
+
+@np.errstate(all="ignore")  # what overflows is not finite, and is refused by name
+def tally(chunk: Chunk, objective: Objective) -> Tally:
+    """Sum up a chunk, touching each of its arrays once.
+
+    Raises
+    ------
+    OutOfDomain
+        A value of x or y where the loss is not defined: the first of each array, and how many there are in all.
+    Overflow
+        A sample whose loss or divergence lies beyond double precision: the first.
+    """
+    _check_domains(chunk, objective)
+    reconstruction = Term.of(objective.value(chunk.x, chunk.y), chunk.weight)
+    _check_samples(chunk, reconstruction.hi, ("x",), f"has a {objective.loss.name}")
+    squared_error = None
+    if objective.loss.decoder_variance is not None and objective.loss.name not in SQUARED_ERRORS:
+        squared_error = Term.of(find("squared_error").value(chunk.x, chunk.y), chunk.weight)
+        _check_samples(chunk, squared_error.hi, ("x",), "has a squared error")
+    kl, per_latent = _tally_divergence(chunk)
+    return Tally(
+        start=chunk.start,
+        weight=Sum(float(len(chunk.x))) if chunk.weight is None else _sum(chunk.weight),
+        reconstruction=reconstruction,
+        divergence=kl,
+        per_latent=per_latent,
+        squared_error=squared_error,
+        counts=_counts(chunk, objective),
+    )
+
+
+def _sum(a: Array) -> Sum:
+    """Sum a vector."""
+    return batch_sum(a, np.zeros_like(a))
+
+
+def _tally_divergence(chunk: Chunk) -> tuple[Term | None, VectorSum | None]:
+    """Sum up the KL divergence by sample and by latent dimension."""
+    if chunk.mu is None or chunk.logvar is None:
+        return None, None
+    elements = divergence(chunk.mu, chunk.logvar)
+    term = Term.of(elements, chunk.weight)
+    if not np.isfinite(term.hi).all():
+        # The larger of exp(logvar) and mu^2 is to blame; compared as logarithms, for both may be infinite.
+        sample = int(np.argmin(np.isfinite(term.hi)))
+        by_logvar = chunk.logvar[sample].max() >= 2 * np.log(np.abs(chunk.mu[sample]).max())
+        _check_samples(chunk, term.hi, ("logvar" if by_logvar else "mu",), "has a KL divergence")
+    weighted = elements if chunk.weight is None else elements * chunk.weight[:, np.newaxis]
+    return term, VectorSum(*column_sums(weighted))
+
+
+def _check_samples(chunk: Chunk, sums: Array, path: tuple[str], what: str) -> None:
+    """Refuse a chunk in which a sample's sum, (n,), is not finite."""
+    finite = np.isfinite(sums)
+    if not finite.all():
+        sample = chunk.start + int(np.argmin(finite))
+        raise refusal(Overflow, Fault((*path, sample), f"{what} beyond double precision, which ends at 1.8e308"))
+
+
+def _check_domains(chunk: Chunk, objective: Objective) -> None:
+    """Refuse a chunk with values where the loss is not defined."""
+    loss = objective.loss
+    faults = []
+    for name, block, domain in (("x", chunk.x, loss.x_domain), ("y", chunk.y, loss.y_domain)):
+        if domain == REAL or (first := domain.first_outside(block)) is None:
+            continue
+        batch = chunk.batch
+        count = sum(int(np.count_nonzero(~domain.inside(batch.block(name, *cut)))) for cut in batch.cuts())
+        all_told = "the only such value" if count == 1 else f"the first of {count} such values in {name}"
+        detail = f"is out of the domain of {loss.name}, {all_told}; {name} is to be {_wanted(domain.text)}"
+        if name == "y" and loss.name == "binary_cross_entropy":
+            detail += ", and for logits there is binary_cross_entropy_with_logits"
+        faults.append(Fault(batch.index(name, chunk.start * block.shape[1] + first), detail))
+    if faults:
+        raise refusal(OutOfDomain, *faults)
+
+
+def _wanted(domain: str) -> str:
+    """Give a domain's text as the end of "is to be"."""
+    return f"in {domain}" if domain.startswith("[") else domain
+
+
+def _counts(chunk: Chunk, objective: Objective) -> Counts:
+    """Count what warnings are made of."""
+    soft_targets, entropy, clamped = 0, Sum(), 0
+    if objective.loss.name in _CROSS_ENTROPIES:
+        soft_targets = int(np.count_nonzero((chunk.x != 0) & (chunk.x != 1)))
+        if soft_targets:
+            # The cross-entropy of the targets with themselves is their entropy.
+            entropy = Term.of(find("binary_cross_entropy").value(chunk.x, chunk.x), chunk.weight).total
+    if objective.loss.name == "binary_cross_entropy":
+        # No double lies between 1 - e^-100 and 1; a logarithm that is multiplied by 0 does not matter.
+        clamped = int(np.count_nonzero((chunk.y < _LOG_CLAMPED_BELOW) & (chunk.x > 0)))
+        clamped += int(np.count_nonzero((chunk.y == 1) & (chunk.x < 1)))
+    beyond_float16, beyond_float32 = 0, 0
+    if chunk.logvar is not None and chunk.logvar.max() > _LOG_FLOAT16_MAX:
+        beyond_float16 = int(np.count_nonzero(chunk.logvar > _LOG_FLOAT16_MAX))
+        beyond_float32 = int(np.count_nonzero(chunk.logvar > _LOG_FLOAT32_MAX))
+    return Counts(soft_targets, entropy, clamped, beyond_float16, beyond_float32)

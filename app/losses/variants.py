@@ -1,0 +1,169 @@
+"""All reductions from the two weighted totals: each variant is a factor times R + effective beta K.
+
+The arithmetic is decimal, with more digits than a `Sum` has, and each number is rounded to double precision once, where
+it is published. So whatever a number is made of, its error is that of the elements plus half an eps.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from math import isfinite
+from typing import Final
+
+from app.losses.errors import Fault, Overflow
+from app.losses.reduction import TERM_REDUCTIONS, TITLES, VARIANTS, batch_reductions_agree, factors
+from app.losses.refusals import refusal
+
+__all__ = ["DIGITS", "Blame", "Figures", "KlWeightFor", "Variant", "publish", "variants"]
+
+DIGITS: Final = Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+"""The decimal context of everything between a tally and a report: 8 digits more than two doubles have."""
+
+Blame = Callable[[str], tuple[str | int, ...]]
+"""Says which array and sample, or which option, took a quantity beyond double precision."""
+
+_AGREE: Final = {variant: batch_reductions_agree(variant) for variant in VARIANTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The handful of numbers from which every variant follows.
+
+    Attributes
+    ----------
+    reconstruction
+        R: the reconstruction term, sum over features and weighted mean over the batch.
+    kl
+        K: the same of the KL divergence, None without one.
+    beta
+        Weight of the KL term.
+    weight
+        W, the sum of the sample weights.
+    feature_count, latent_count
+        D and L; L is None without a KL divergence.
+    decoder_variance
+        Variance of a Gaussian decoder at effective beta 1, None where the loss is not Gaussian.
+    mean_squared_error
+        Of Gaussian losses, otherwise None.
+    parameters
+        Those of the loss.
+    """
+
+    reconstruction: Decimal
+    kl: Decimal | None
+    beta: Decimal
+    weight: Decimal
+    feature_count: int
+    latent_count: int | None
+    decoder_variance: Decimal | None
+    mean_squared_error: Decimal | None
+    parameters: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class KlWeightFor:
+    """The weight to put on a variant's KL term, instead of beta, to reach something.
+
+    Attributes
+    ----------
+    unit_beta
+        An effective beta of 1.
+    optimal_variance
+        An implied decoder variance that is the optimal one; None where the loss is not Gaussian.
+    """
+
+    unit_beta: float
+    optimal_variance: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to reduce both terms. Fields are those of the contract.
+
+    Attributes
+    ----------
+    title
+        The id in words.
+    reconstruction, kl, total
+        The terms in this reduction, and reconstruction + beta * kl; kl is None without one.
+    scale, effective_beta
+        total = scale * (R + effective_beta * K), where R and K are the terms as ``sum_mean``.
+    implied_decoder_variance
+        The fixed variance of the Gaussian decoder whose negative ELBO this total is; None where there is none.
+    batch_reductions_agree
+        Whether both terms are reduced over the batch in the same way.
+    kl_weight_for
+        None without a KL term.
+    """
+
+    title: str
+    reconstruction: float
+    kl: float | None
+    total: float
+    scale: float
+    effective_beta: float | None
+    implied_decoder_variance: float | None
+    batch_reductions_agree: bool
+    kl_weight_for: KlWeightFor | None
+
+
+def publish(value: Decimal, quantity: str, blame: Blame) -> float:
+    """Round a number to double precision, the only time that this happens to it.
+
+    Raises
+    ------
+    Overflow
+        It lies beyond double precision; `blame` tells the place from the name of the quantity.
+    """
+    published = float(value)
+    if not isfinite(published):
+        raise refusal(Overflow, Fault(blame(quantity), f"takes {quantity} beyond double precision, past 1.8e308"))
+    return published + 0.0  # no -0.0 in an answer
+
+
+def variants(figures: Figures, blame: Blame) -> Mapping[str, Variant]:
+    """Derive all variants: 4 without a KL divergence, 16 with one, in the order of the vocabulary.
+
+    To be called in the decimal context `DIGITS`.
+
+    Raises
+    ------
+    Overflow
+        A number that lies beyond double precision.
+    """
+    a = factors(figures.feature_count, figures.weight)
+    scales = {way: publish(a[way], "scale", blame) for way in TERM_REDUCTIONS}
+    reconstructions = {way: figures.reconstruction * a[way] for way in TERM_REDUCTIONS}
+    published = {way: publish(reconstructions[way], "reconstruction", blame) for way in TERM_REDUCTIONS}
+    if figures.kl is None or figures.latent_count is None:
+        return {
+            way: Variant(TITLES[way], published[way], None, published[way], scales[way], None, None, True, None)
+            for way in TERM_REDUCTIONS
+        }
+    b = factors(figures.latent_count, figures.weight)
+    kls = {way: figures.kl * b[way] for way in TERM_REDUCTIONS}
+    published_kls = {way: publish(kls[way], "kl", blame) for way in TERM_REDUCTIONS}
+    variance, error = figures.decoder_variance, figures.mean_squared_error
+    best = None if variance is None or error is None else error / variance
+    found = {}
+    for variant in VARIANTS:
+        of_reconstruction, _, of_kl = variant.partition("+")
+        unit_beta = a[of_reconstruction] / b[of_kl]
+        effective_beta = figures.beta / unit_beta
+        found[variant] = Variant(
+            title=TITLES[variant],
+            reconstruction=published[of_reconstruction],
+            kl=published_kls[of_kl],
+            total=publish(reconstructions[of_reconstruction] + figures.beta * kls[of_kl], "total", blame),
+            scale=scales[of_reconstruction],
+            effective_beta=publish(effective_beta, "effective_beta", blame),
+            implied_decoder_variance=(
+                None if variance is None else publish(effective_beta * variance, "implied_decoder_variance", blame)
+            ),
+            batch_reductions_agree=_AGREE[variant],
+            kl_weight_for=KlWeightFor(
+                unit_beta=publish(unit_beta, "unit_beta", blame),
+                optimal_variance=None if best is None else publish(best * unit_beta, "optimal_variance", blame),
+            ),
+        )
+    return found
