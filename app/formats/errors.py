@@ -2,10 +2,12 @@
 
 DecodeError
 ├── Malformed            not a document of the format at all
+├── NotAnObject          a document, but not one that has fields
 ├── UnknownField         a field that the endpoint does not have
 ├── DuplicateField       a field that is there twice
 ├── MissingField         a field that is required and absent
 ├── NotANumber           something else where a number belongs
+├── NullField            an option that is null
 ├── OutOfRange           a number that no double can hold
 └── Ragged               nesting that is not the nesting of an array
 """
@@ -18,6 +20,8 @@ __all__ = [
     "Malformed",
     "MissingField",
     "NotANumber",
+    "NotAnObject",
+    "NullField",
     "OutOfRange",
     "Ragged",
     "UnknownField",
@@ -48,6 +52,10 @@ class Malformed(DecodeError):
     """The bytes are not a document of this format."""
 
 
+class NotAnObject(DecodeError):
+    """The document is a list, a number, a string, a boolean or null, and has no fields."""
+
+
 class UnknownField(DecodeError):
     """The document has a field that the endpoint does not know."""
 
@@ -62,6 +70,10 @@ class MissingField(DecodeError):
 
 class NotANumber(DecodeError):
     """Something other than a number stands where a number belongs."""
+
+
+class NullField(DecodeError):
+    """An option is null: one that is not wanted is left out."""
 
 
 class OutOfRange(DecodeError):

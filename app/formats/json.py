@@ -1,0 +1,139 @@
+"""JSON: one document in, one document out.
+
+A good body takes the straight way: one pass splits the document into its fields without reading a number, then each
+array's text is read by itself. Whatever is not plainly good, for any reason at all, takes the second look of
+`app.formats.json_faults`, which is as strict and finds every fault and its place; so the straight way has no messages.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from app.formats.json_faults import DOUBLE_DIGITS, second_look
+from app.formats.json_numbers import numbers
+from app.formats.reply import Reply
+from app.formats.submission import ARRAYS, Submission
+
+__all__ = ["MEDIA_TYPE", "decode", "encode"]
+
+MEDIA_TYPE = "application/json"
+
+_ABSENT = msgspec.Raw(b"")
+_PLAIN_OPTION_BYTES = 256
+
+
+def decode(body: bytes, fields: frozenset[str], *, max_depth: int = 32, max_integer_digits: int = 320) -> Submission:
+    """Read a JSON object whose arrays are nested lists of numbers.
+
+    Parameters
+    ----------
+    body
+        The document, UTF-8 without a byte order mark.
+    fields
+        The names of all fields that the endpoint knows; those of `ARRAYS` hold arrays, the others options.
+    max_depth
+        How deep objects and lists may nest, the document itself included; at most 65, as NumPy has at most 64 axes.
+    max_integer_digits
+        How long an integer may be. Below 309, where a double could still hold it, every body takes the second look.
+
+    Returns
+    -------
+    Submission
+        float64 arrays in C order, any rank from 1 on, possibly of size 0; options as plain Python values.
+
+    Raises
+    ------
+    Malformed
+        Not JSON, not UTF-8, or nested too deeply; with the offset in bytes.
+    NotAnObject
+        JSON, but no object.
+    UnknownField, DuplicateField, NotANumber, NullField, OutOfRange, Ragged
+        What is wrong with the fields, named for the first fault in the document; the first 20 faults are listed.
+    """
+    found = _straight(body, fields, max_depth, max_integer_digits)
+    if found is None:
+        return second_look(body, fields, max_depth=max_depth, max_integer_digits=max_integer_digits)
+    return found
+
+
+def _straight(body: bytes, fields: frozenset[str], max_depth: int, max_integer_digits: int) -> Submission | None:
+    """Decode a body that is plainly good; None if there is any doubt."""
+    if max_integer_digits < DOUBLE_DIGITS:
+        return None
+    try:
+        envelope = msgspec.json.decode(body, type=_envelope(fields))
+        raws = {name: raw for name in envelope.__struct_fields__ if (raw := getattr(envelope, name)) is not _ABSENT}
+        arrays = {name: numbers(raws.pop(name), max_rank=max_depth - 1) for name in ARRAYS if name in raws}
+        options = {name: msgspec.json.decode(raw) for name, raw in raws.items()}
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    texts = [bytes(raw) for raw in raws.values()]
+    # Of a field that is there twice, msgspec silently keeps the last: its key and its strings are quotes too many.
+    quotes = 2 * (len(arrays) + len(texts)) + sum(text.count(b'"') for text in texts)
+    doubtful = _count_exceeds(body, b'"', quotes) or any(
+        text == b"null" or len(text) > _PLAIN_OPTION_BYTES or text.count(b"[") + text.count(b"{") >= max_depth
+        for text in texts
+    )
+    return None if doubtful else Submission(arrays, options)
+
+
+@functools.lru_cache(maxsize=16)
+def _envelope(fields: frozenset[str]) -> type[msgspec.Struct]:
+    """Make the type of documents that have some of these fields and no others, each a slice of the body."""
+    columns = [(name, msgspec.Raw, msgspec.field(default=_ABSENT)) for name in sorted(fields)]
+    return msgspec.defstruct("Envelope", columns, forbid_unknown_fields=True)
+
+
+def _count_exceeds(body: bytes, mark: bytes, most: int) -> bool:
+    """Tell whether a byte is there more than `most` times; on long bodies `find` is faster than `count`."""
+    position = 0
+    for _ in range(most + 1):
+        position = body.find(mark, position) + 1
+        if position == 0:
+            return False
+    return True
+
+
+def encode(reply: Reply) -> bytes:
+    """Write a reply as one JSON document, each array in place of its placeholder, every double in its shortest form.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, which would silently become null, or if an array has no placeholder. Both are faults
+        of this service and never of a caller: the core refuses results that are not finite. Looking costs a fiftieth
+        of writing.
+    """
+    arrays = dict(reply.arrays)
+    document = _filled(reply.summary, "", arrays)
+    if arrays:
+        message = f"no placeholder for {', '.join(sorted(arrays))}"
+        raise ValueError(message)
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _filled(node: Any, place: str, arrays: dict[str, NDArray[np.float64]]) -> Any:  # noqa: ANN401  any JSON value
+    """Copy a document with its arrays in their places, taking each out of `arrays`."""
+    match node:
+        case None if place in arrays:
+            array = arrays.pop(place)
+            _check_finite(np.isfinite(array).all(), place)
+            return array
+        case float():
+            _check_finite(np.isfinite(node), place)
+        case Mapping():
+            return {name: _filled(value, f"{place}.{name}" if place else name, arrays) for name, value in node.items()}
+        case list() | tuple():
+            return [_filled(value, f"{place}.{index}", arrays) for index, value in enumerate(node)]
+    return node
+
+
+def _check_finite(finite: np.bool | bool, place: str) -> None:  # noqa: FBT001  it is the claim that is checked
+    if not finite:
+        message = f"{place} is not finite"
+        raise ValueError(message)
