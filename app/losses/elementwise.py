@@ -26,7 +26,35 @@ from app.losses.domains import ABOVE_MINUS_ONE, NON_NEGATIVE, POSITIVE, REAL, UN
 from app.losses.doubled import exp_doubled, two_product, two_sum
 from app.losses.errors import Fault, UnknownLoss
 
-__all__ = ["LOG_CLAMP", "LOSSES", "Claim", "Loss", "find"]
+__all__ = [
+    "LOG_CLAMP",
+    "LOSSES",
+    "Claim",
+    "Loss",
+    "absolute_error",
+    "absolute_error_slope",
+    "binary_cross_entropy",
+    "binary_cross_entropy_slope",
+    "binary_cross_entropy_with_logits",
+    "binary_cross_entropy_with_logits_slope",
+    "find",
+    "gaussian_nll",
+    "gaussian_nll_slope",
+    "half_squared_error",
+    "half_squared_error_slope",
+    "huber",
+    "huber_slope",
+    "log_cosh",
+    "log_cosh_slope",
+    "poisson_nll",
+    "poisson_nll_slope",
+    "smooth_l1",
+    "smooth_l1_slope",
+    "squared_error",
+    "squared_error_slope",
+    "squared_log_error",
+    "squared_log_error_slope",
+]
 
 
 class Claim(StrEnum):

@@ -32,13 +32,13 @@ TITLES: Mapping[str, str] = MappingProxyType({variant: _title(variant) for varia
 
 
 def batch_reductions_agree(variant: str) -> bool:
-    """Tell whether both terms are reduced over the batch in the same way (of a term alone: yes).
+    """Tell whether both terms of a total are reduced over the batch in the same way.
 
     The eight totals of which this holds are what adding the KL vector to the reconstruction vector before the batch
     reduction gives; the others mix mean and sum, and are often mistakes.
     """
     reconstruction, _, kl = variant.partition("+")
-    return not kl or reconstruction.split("_")[1] == kl.split("_")[1]
+    return reconstruction.split("_")[1] == kl.split("_")[1]
 
 
 def factors(count: int, weight: Decimal) -> Mapping[str, Decimal]:

@@ -136,7 +136,7 @@ def _check_sums(batch: Batch, tally: Tally) -> None:
 
 def _by_reduction(term: Term, count: int) -> Mapping[str, Array]:
     """Sum and mean over the features (or latents) of each sample."""
-    sums = term.hi + (term.lo + 0.0)  # + 0.0: no -0.0 in an answer
+    sums = term.hi + term.lo
     return {"sum": sums, "mean": sums / count}
 
 

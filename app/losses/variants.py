@@ -118,7 +118,7 @@ def publish(value: Decimal, quantity: str, blame: Blame) -> float:
     published = float(value)
     if not isfinite(published):
         raise refusal(Overflow, Fault(blame(quantity), f"takes {quantity} beyond double precision, past 1.8e308"))
-    return published + 0.0  # no -0.0 in an answer
+    return published
 
 
 def variants(figures: Figures, blame: Blame) -> Mapping[str, Variant]:

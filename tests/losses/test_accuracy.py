@@ -1,11 +1,11 @@
 """The headline: every number of a report, a matrix, a gradient or a forecast is within 4 eps of 50-digit arithmetic.
 
-Each batch is made of one kind of hard input of the contract; the worst error seen of every quantity of every loss is
-printed as a table (`pytest -s` shows it).
+Each batch is made of one kind of hard input of the contract. The worst error seen of every quantity of every loss goes
+into the table that a run ends with.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mpmath
@@ -48,13 +48,6 @@ def filled(vector: NDArray[np.float64], shape: tuple[int, ...] = SHAPE) -> NDArr
 
 def weights_for(weighted: bool) -> Arrays:  # noqa: FBT001 - the parameter of every test here
     return {"sample_weight": np.array([0.3, 1e-3, 7.0, 0.0, 1.1])} if weighted else {}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _table() -> Iterator[None]:
-    """Print the worst errors at the end."""
-    yield
-    print("\n".join(["", *exact.table_of_worst()]))  # noqa: T201 - the table is the point of this file
 
 
 def exact_numbers(nested: object, path: str = "") -> dict[str, Any]:
@@ -191,6 +184,8 @@ def _spread(kind: str) -> NDArray[np.float64]:
         "unlike features": noise * 10.0 ** np.arange(-120, 160, 40),
         "one feature": noise[:, :1] + 1e6,
         "one sample": noise[:1],
+        # Differences that are not exact: rounded away, their low parts would cost 1.9 eps.
+        "low parts": np.array([[17.060367410393724, -5.845368145180052, -111.36533492415093]]).T,
     }[kind]
 
 
@@ -209,6 +204,7 @@ def _spread(kind: str) -> NDArray[np.float64]:
         "unlike features",
         "one feature",
         "one sample",
+        "low parts",
     ],
 )
 @weighted_or_not
@@ -222,7 +218,7 @@ def test_total_variance_and_the_bounds(kind: str, *, weighted: bool) -> None:
     batch, objective = Batch.of(arrays), Objective.of(beta=0.3)
     found = collapse(batch, objective, reported(arrays, beta=0.3))
     eps = exact.error(found.total_variance, wanted.total_variance)
-    assert exact.reading("total_variance", "squared_error", kind, eps) <= FOUR_EPS
+    assert exact.reading("total_variance", "squared_error", kind, eps) <= 1  # what is rounded away is carried along
     for name, forecast in found.variants.items():
         bound = wanted.total_variance / wanted.variants[name]["effective_beta"].value
         assert forecast.kl_upper_bound is not None

@@ -138,6 +138,7 @@ def test_long_doubles_beyond_double_precision_are_not_finite() -> None:
     ("weight", "kind", "path"),
     [
         ([1.0, -1.0, -2.0], OutOfDomain, ("sample_weight", 1)),
+        ([1.0, 0.0, -5e-324], OutOfDomain, ("sample_weight", 2)),
         ([1.0, 0.0, np.nan], NotFinite, ("sample_weight", 2)),
         ([np.inf, 0.0, -1.0], NotFinite, ("sample_weight", 0)),
         ([0.0, 0.0, -0.0], OutOfDomain, ("sample_weight",)),
@@ -187,6 +188,12 @@ OVERFLOWS: dict[str, tuple[dict[str, Any], str, dict[str, float], tuple[str | in
     "a difference": ({"x": [1e308], "y": [-1e308]}, "absolute_error", {}, ("x", 0)),
     "a sum of features": ({"x": [[0, 0], [1e308, 1e308]], "y": [[0, 0], [0, 0]]}, "mae", {}, ("x", 1)),
     "a sum of samples": ({"x": [1e308, 0, 7e307, 1e308], "y": [0, 0, 0, 0]}, "mae", {}, ("x", 3)),
+    "a sum of samples by its last rounding": (
+        {"x": [np.finfo(float).max, 0.3 * 2.0**971, 0.3 * 2.0**971], "y": [0, 0, 0]},
+        "mae",
+        {},
+        ("x", 2),
+    ),
     "a weighted sum": (
         {"x": [1e200, 0, 1], "y": [0, 0, 0], "sample_weight": [1e108, 1, 1e308]},
         "mae",

@@ -37,9 +37,9 @@ def test_every_variant_is_its_definition(loss: str, *, weighted: bool, beta: flo
     for name, variant in found.variants.items():
         ours, theirs = name.split("+")
         reconstruction, kl = reduced(losses, weight, ours), reduced(divergences, weight, theirs)
-        assert variant.reconstruction == pytest.approx(reconstruction, rel=32 * EPS)
-        assert variant.kl == pytest.approx(kl, rel=32 * EPS)
-        assert variant.total == pytest.approx(reconstruction + beta * kl, rel=32 * EPS)
+        assert variant.reconstruction == pytest.approx(reconstruction, rel=32 * EPS, abs=0)
+        assert variant.kl == pytest.approx(kl, rel=32 * EPS, abs=0)
+        assert variant.total == pytest.approx(reconstruction + beta * kl, rel=32 * EPS, abs=0)
         assert found.terms.reconstruction[ours] == variant.reconstruction
         assert found.terms.kl is not None
         assert found.terms.kl[theirs] == variant.kl
@@ -56,7 +56,7 @@ def test_every_total_is_the_same_objective_scaled(loss: str, *, weighted: bool) 
         assert variant.effective_beta is not None
         assert of_everything.kl is not None
         wanted = variant.scale * (of_everything.reconstruction + variant.effective_beta * of_everything.kl)
-        assert variant.total == pytest.approx(wanted, rel=4 * EPS)
+        assert variant.total == pytest.approx(wanted, rel=4 * EPS, abs=0)
 
 
 @every_loss
@@ -68,7 +68,7 @@ def test_reductions_agree_where_adding_the_kl_vector_first_gives_the_same(loss: 
         (features, batch), (latents, _) = (term.split("_") for term in name.split("+"))
         vector = found.per_sample.total[f"{features}+{latents}"]
         added_first = vector.mean() if batch == "mean" else vector.sum()
-        assert (variant.total == pytest.approx(added_first, rel=1e-9)) == variant.batch_reductions_agree
+        assert (variant.total == pytest.approx(added_first, rel=1e-9, abs=0)) == variant.batch_reductions_agree
 
 
 @every_loss
@@ -94,11 +94,11 @@ def test_the_suggested_kl_weights_do_what_they_say(loss: str, *, weighted: bool)
     for name, variant in found.variants.items():
         assert variant.kl_weight_for is not None
         with_unit = reported(arrays, loss, beta=variant.kl_weight_for.unit_beta, **options)
-        assert with_unit.variants[name].effective_beta == pytest.approx(1.0, rel=2 * EPS)
+        assert with_unit.variants[name].effective_beta == pytest.approx(1.0, rel=2 * EPS, abs=0)
         if variant.kl_weight_for.optimal_variance is not None:
             optimal = reported(arrays, loss, beta=variant.kl_weight_for.optimal_variance, **options)
             implied = optimal.variants[name].implied_decoder_variance
-            assert implied == pytest.approx(found.optimal_decoder_variance, rel=4 * EPS)
+            assert implied == pytest.approx(found.optimal_decoder_variance, rel=4 * EPS, abs=0)
 
 
 @every_loss
@@ -114,10 +114,12 @@ def test_decoder_variances_are_there_for_gaussian_losses_only(loss: str, *, weig
             assert variant.kl_weight_for.optimal_variance is None
         return
     mean_squared_error = reduced((arrays["x"] - arrays["y"]) ** 2, weights_of(arrays), "mean_mean")
-    assert found.optimal_decoder_variance == pytest.approx(mean_squared_error, rel=16 * EPS)
+    assert found.optimal_decoder_variance == pytest.approx(mean_squared_error, rel=16 * EPS, abs=0)
     for variant in found.variants.values():
         assert variant.effective_beta is not None
-        assert variant.implied_decoder_variance == pytest.approx(GAUSSIAN[loss] * variant.effective_beta, rel=EPS)
+        assert variant.implied_decoder_variance == pytest.approx(
+            GAUSSIAN[loss] * variant.effective_beta, rel=EPS, abs=0
+        )
 
 
 def test_the_batch_of_the_question_has_the_numbers_of_the_contract() -> None:
@@ -134,7 +136,7 @@ def test_the_batch_of_the_question_has_the_numbers_of_the_contract() -> None:
     assert averaged.kl_weight_for is not None
     assert f"{averaged.kl_weight_for.unit_beta:.4f}" == "0.0111"
     version_1, version_2 = found.terms.reconstruction["sum_mean"], found.terms.reconstruction["mean_mean"]
-    assert version_1 == pytest.approx(90 * version_2, rel=EPS)
+    assert version_1 == pytest.approx(90 * version_2, rel=EPS, abs=0)
     assert averaged.batch_reductions_agree
     assert (found.shape.batch, found.shape.features, found.shape.feature_count) == (100, (90,), 90)
     assert (found.shape.latents, found.shape.latent_count) == ((20,), 20)

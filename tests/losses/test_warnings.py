@@ -125,6 +125,12 @@ def test_overweighted_kl_is_said_of_each_variant_with_the_weight_that_mends_it(l
     assert "sum_mean+sum_mean" not in said
 
 
+def test_ten_times_the_optimal_variance_is_not_overweighted_yet() -> None:
+    arrays = {"x": np.zeros(1), "y": np.ones(1), "mu": np.ones(1), "logvar": np.zeros(1)}
+    assert details(reported(arrays, beta=20.0), "kl_overweighted") == []
+    assert len(details(reported(arrays, beta=20.001), "kl_overweighted")) == 16
+
+
 def test_overweighted_kl_is_not_said_without_a_gaussian_decoder() -> None:
     arrays = plain(**posterior([1.0, 1.0]))
     assert details(reported(arrays, "absolute_error", beta=1e6), "kl_overweighted") == []
