@@ -6,7 +6,7 @@ array's text is read by itself. Whatever is not plainly good, for any reason at 
 """
 
 import functools
-from collections.abc import Mapping
+import math
 from typing import Any
 
 import msgspec
@@ -106,34 +106,36 @@ def encode(reply: Reply) -> bytes:
     ------
     ValueError
         If a number is not finite, which would silently become null, or if an array has no placeholder. Both are faults
-        of this service and never of a caller: the core refuses results that are not finite. Looking costs a fiftieth
-        of writing.
+        of this service and never of a caller: the core refuses results that are not finite.
     """
-    arrays = dict(reply.arrays)
-    document = _filled(reply.summary, "", arrays)
-    if arrays:
-        message = f"no placeholder for {', '.join(sorted(arrays))}"
-        raise ValueError(message)
+    document = _copied(dict(reply.summary))
+    for place, array in reply.arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{place} is not finite")
+        _fill(document, place, array)
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _filled(node: Any, place: str, arrays: dict[str, NDArray[np.float64]]) -> Any:  # noqa: ANN401  any JSON value
-    """Copy a document with its arrays in their places, taking each out of `arrays`."""
-    match node:
-        case None if place in arrays:
-            array = arrays.pop(place)
-            _check_finite(np.isfinite(array).all(), place)
-            return array
-        case float():
-            _check_finite(np.isfinite(node), place)
-        case Mapping():
-            return {name: _filled(value, f"{place}.{name}" if place else name, arrays) for name, value in node.items()}
-        case list() | tuple():
-            return [_filled(value, f"{place}.{index}", arrays) for index, value in enumerate(node)]
+def _copied(node: Any) -> Any:  # noqa: ANN401  any JSON value
+    """Copy a document, so that the reply stays as it is."""
+    if isinstance(node, dict):  # and not Mapping, which takes ten times as long to ask
+        return {name: _copied(value) for name, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_copied(value) for value in node]
+    if isinstance(node, float) and not math.isfinite(node):
+        raise ValueError("a number of the summary is not finite")
     return node
 
 
-def _check_finite(finite: np.bool | bool, place: str) -> None:  # noqa: FBT001  it is the claim that is checked
-    if not finite:
-        message = f"{place} is not finite"
-        raise ValueError(message)
+def _fill(document: Any, place: str, array: NDArray[np.float64]) -> None:  # noqa: ANN401  any JSON value
+    """Put an array in the place of its placeholder."""
+    *way, last = place.split(".")
+    try:
+        for name in way:
+            document = document[name]
+        vacant = document[last] is None
+    except (KeyError, TypeError):
+        vacant = False
+    if not vacant:
+        raise ValueError(f"no placeholder for {place}")
+    document[last] = array

@@ -115,7 +115,7 @@ class _Findings:
     def refuse(self) -> NoReturn:
         """Raise the kind of the first fault."""
         first = self.faults[0]
-        detail = f"{_spelled(first.path)} {first.detail}."
+        detail = f"{_spelled(first.path)} {first.detail}{'' if first.detail.endswith('?') else '.'}"
         if self.count > 1:
             unlisted = self.count - len(self.faults)
             detail += f" {len(self.faults)} faults are listed" + (
