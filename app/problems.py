@@ -1,0 +1,482 @@
+"""What can go wrong between a caller and the service: the kinds of problem as rows, and how one is rendered (RFC 9457).
+
+A kind has a stable slug, a status, a title, and the two things that a person wants to know: what it means and how to
+mend it. Its page is ``/problems/<slug>``. A `Problem` is one occurrence: a kind, a detail, and the places that are
+wrong. Who raises what is decided elsewhere; this room knows neither a web framework nor a format.
+"""
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from app.losses.errors import Fault
+
+__all__ = [
+    "BODY_TOO_LARGE",
+    "DUPLICATE_FIELD",
+    "INCOMPLETE_BODY",
+    "INTERNAL_ERROR",
+    "INVALID_OPTION",
+    "INVALID_REQUEST",
+    "KINDS",
+    "MALFORMED_BODY",
+    "MEDIA_TYPE",
+    "METHOD_NOT_ALLOWED",
+    "MISSING_FIELD",
+    "NOT_ACCEPTABLE",
+    "NOT_AN_OBJECT",
+    "NOT_A_NUMBER",
+    "NOT_FINITE",
+    "NOT_FOUND",
+    "NOT_READY",
+    "NULL_FIELD",
+    "NUMBER_OUT_OF_RANGE",
+    "OUT_OF_DOMAIN",
+    "OVERFLOW",
+    "RAGGED_ARRAY",
+    "REQUEST_TIMEOUT",
+    "SHAPE_MISMATCH",
+    "UNKNOWN_FIELD",
+    "UNKNOWN_LOSS",
+    "UNSUPPORTED_CONTENT_ENCODING",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "WRONG_TYPE",
+    "Kind",
+    "Problem",
+    "RefusedError",
+    "pointer",
+    "render",
+    "request_id",
+    "send_problem",
+]
+
+MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 20
+LARGEST_BODY_BYTES = 8192
+LONGEST_DETAIL = 600
+LONGEST_FAULT = 300
+LONGEST_NAME = 40
+REQUEST_ID = "lossgrid.request_id"
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem.
+
+    Attributes
+    ----------
+    slug
+        The stable name; the problem's ``type`` is ``/problems/<slug>``.
+    status
+        The HTTP status that it always has.
+    title
+        What is wrong, in a few words, the same for every occurrence.
+    meaning
+        What it means, for the page.
+    mending
+        What to do about it, for the page.
+    detail, faults
+        An example of an occurrence.
+    """
+
+    slug: str
+    status: int
+    title: str
+    meaning: str
+    mending: str
+    detail: str
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def type(self) -> str:
+        """The URI reference that identifies the kind, and the path of its page."""
+        return f"/problems/{self.slug}"
+
+    @property
+    def example(self) -> "Problem":
+        """An occurrence of the kind, for its page and for OpenAPI."""
+        return Problem(self, self.detail, self.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One occurrence of a kind.
+
+    Attributes
+    ----------
+    kind
+        What kind of problem it is.
+    detail
+        One sentence or two about this occurrence. Never a value of the request.
+    faults
+        The places in the body that are wrong, if it is about the body; more than 20 are counted and not listed.
+    headers
+        More headers for the answer: Allow, Accept-Post, Retry-After.
+    """
+
+    kind: Kind
+    detail: str
+    faults: tuple[Fault, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class RefusedError(Exception):
+    """Raised where a request is refused, to unwind to whoever answers it."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.kind.slug)
+        self.problem = problem
+
+
+def _readable(text: str, longest: int) -> str:
+    """Shorten a text, and spell lone surrogates out, which strict JSON parsers refuse even when escaped."""
+    clipped = text if len(text) <= longest else text[: longest - 3] + "..."
+    return clipped.encode("utf-8", "backslashreplace").decode()
+
+
+def pointer(path: Iterable[str | int]) -> str:
+    """Write a path as a JSON pointer (RFC 6901): ``("x", 3, 1)`` is ``/x/3/1``, and ``~`` and ``/`` are escaped."""
+    names = (_readable(str(name), LONGEST_NAME) for name in path)
+    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
+
+
+def request_id(scope: Scope) -> str:
+    """Give a request's id, ``urn:uuid:...``, made when it is asked for first."""
+    found: str = scope.setdefault(REQUEST_ID, uuid.uuid4().urn)
+    return found
+
+
+def render(problem: Problem, instance: str) -> bytes:
+    """Write a problem as ``application/problem+json``: ASCII only, at most 8 KiB.
+
+    Parameters
+    ----------
+    problem
+        What is wrong.
+    instance
+        The request's id, the same as its ``X-Request-Id``.
+    """
+    errors = [
+        {"pointer": pointer(fault.path), "detail": _readable(fault.detail, LONGEST_FAULT)}
+        for fault in problem.faults[:MOST_ERRORS]
+    ]
+
+    def document() -> bytes:
+        unlisted = len(problem.faults) - len(errors)
+        members: dict[str, Any] = {
+            "type": problem.kind.type,
+            "title": problem.kind.title,
+            "status": problem.kind.status,
+            "detail": _readable(problem.detail, LONGEST_DETAIL) + (f" (and {unlisted} more)" if unlisted else ""),
+            "instance": instance,
+        }
+        return json.dumps(members | ({"errors": errors} if errors else {}), ensure_ascii=True).encode("ascii")
+
+    # Without errors even the longest detail fits, at 12 bytes for a character.
+    while len(body := document()) > LARGEST_BODY_BYTES:
+        errors.pop()
+    return body
+
+
+async def send_problem(problem: Problem, scope: Scope, send: Send) -> None:
+    """Answer a request with a problem, in plain ASGI."""
+    body = render(problem, request_id(scope))
+    headers = {
+        "content-type": MEDIA_TYPE,
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        **problem.headers,
+    }
+    await send(
+        {
+            "type": "http.response.start",
+            "status": problem.kind.status,
+            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+MALFORMED_BODY = Kind(
+    "malformed-body",
+    400,
+    "The body cannot be read",
+    "The bytes are not a document of the media type that they claim to be: broken JSON, text that is not UTF-8, the"
+    " literals NaN or Infinity (which JSON does not have), nesting that is too deep, or a broken gzip stream. The"
+    " detail says at which byte reading stopped.",
+    "Write the body with a JSON library rather than by hand, as UTF-8. Where a number may be NaN or infinite, mend that"
+    " first: no loss is defined for it. Send a gzip stream whole, and with nothing behind it.",
+    "The body is not JSON: a value was expected at byte 17 (line 1, column 18).",
+)
+INCOMPLETE_BODY = Kind(
+    "incomplete-body",
+    400,
+    "The body ended too early",
+    "The connection was closed before the whole body had arrived.",
+    "Send the request again. If it happens often, look for a timeout in the client or in a proxy between.",
+    "The connection was closed before the body was complete.",
+)
+INVALID_REQUEST = Kind(
+    "invalid-request",
+    400,
+    "The request cannot be understood",
+    "Something about the request other than its body is wrong, such as a header or a part of the path.",
+    "Compare the request with the description of the endpoint in /docs.",
+    "The request cannot be understood.",
+)
+NOT_FOUND = Kind(
+    "not-found",
+    404,
+    "Nothing is here",
+    "The service has no such path, or the catalogue has no row of that name.",
+    "The endpoints are listed in /docs, the losses in /losses, the kinds of problem in /problems.",
+    "There is no loss of this name; the nearest is huber. GET /losses lists them all.",
+)
+METHOD_NOT_ALLOWED = Kind(
+    "method-not-allowed",
+    405,
+    "The method is not allowed here",
+    "The path exists, but not for this HTTP method.",
+    "Use one of the methods that the Allow header of the answer lists.",
+    "This path takes POST.",
+)
+NOT_ACCEPTABLE = Kind(
+    "not-acceptable",
+    406,
+    "No acceptable media type",
+    "The Accept header rules out every media type in which the answer can be written.",
+    "Leave the Accept header out, or list one of the media types that the detail names.",
+    "The answer can be written as application/json.",
+)
+REQUEST_TIMEOUT = Kind(
+    "request-timeout",
+    408,
+    "The request did not arrive in time",
+    "The client was silent for too long before the request was complete.",
+    "Send the request without pauses; behind a slow link, compress the body (Content-Encoding: gzip).",
+    "Nothing arrived for 8 seconds.",
+)
+BODY_TOO_LARGE = Kind(
+    "body-too-large",
+    413,
+    "The body is too large",
+    "The body, or what it inflates to, is larger than the service is set up to take.",
+    "Send fewer samples at a time (the sums of parts add up), or raise the setting that the detail names.",
+    "A body may have at most 67108864 bytes (LOSSGRID_MAX_JSON_BYTES).",
+)
+UNSUPPORTED_MEDIA_TYPE = Kind(
+    "unsupported-media-type",
+    415,
+    "The media type is not supported",
+    "The Content-Type header is missing, or names a media type in which this endpoint takes no bodies.",
+    "Send one of the media types that the Accept-Post header of the answer lists, and say so in Content-Type.",
+    "The body must be of the type application/json, and the Content-Type header must say so.",
+)
+UNSUPPORTED_CONTENT_ENCODING = Kind(
+    "unsupported-content-encoding",
+    415,
+    "The content encoding is not supported",
+    "The Content-Encoding header names a compression that the service does not take, or more than one.",
+    "Send the body as it is, or compressed once with gzip (Content-Encoding: gzip).",
+    "A body may be sent as it is or with Content-Encoding: gzip.",
+)
+NOT_AN_OBJECT = Kind(
+    "not-an-object",
+    422,
+    "The body is not an object",
+    "The body is valid JSON, but not an object with the fields of the endpoint.",
+    'Send an object: {"x": [[0.0, 1.0]], "y": [[0.5, 0.5]]}.',
+    "The body is an array; an object with the fields x and y is wanted.",
+)
+UNKNOWN_FIELD = Kind(
+    "unknown-field",
+    422,
+    "An unknown field",
+    "The body has a field that the endpoint does not know. It is refused rather than ignored, since a misspelt name"
+    " (logVar for logvar) would silently drop the KL term.",
+    "Correct the name; the detail says which known one is nearest.",
+    "The body has a field that is not known: did you mean logvar?",
+    (Fault(("logVar",), "is not a known field; the nearest is logvar"),),
+)
+DUPLICATE_FIELD = Kind(
+    "duplicate-field",
+    422,
+    "A field is there twice",
+    "The body has the same field more than once. Parsers disagree on which one counts, so it is refused.",
+    "Send every field once.",
+    "The field x is there twice.",
+    (Fault(("x",), "is there twice"),),
+)
+MISSING_FIELD = Kind(
+    "missing-field",
+    422,
+    "A required field is missing",
+    "The body lacks a field without which no loss can be computed, or has only one of mu and logvar.",
+    "Add the field: x holds the targets and y the reconstructions, both of shape (N, ...).",
+    "The field y is missing: the reconstructions, in the shape of x.",
+    (Fault(("y",), "is required"),),
+)
+NOT_A_NUMBER = Kind(
+    "not-a-number",
+    422,
+    "An element is not a number",
+    "Something else stands where a number belongs: a string, a boolean, null or an object.",
+    'Send plain numbers: 0.5 and not "0.5", 1 and not true. Replace missing values before you send them.',
+    "x[1][0] is a string; every element of x must be a finite number.",
+    (Fault(("x", 1, 0), "is a string; a finite number is wanted"),),
+)
+NULL_FIELD = Kind(
+    "null-field",
+    422,
+    "An option is null",
+    "An option of the body is null. It could mean that it is not given, or that its value was lost on the way.",
+    "Leave the field out, or give it a value.",
+    "beta is null; leave the field out or give it a value.",
+    (Fault(("beta",), "is null; leave the field out or give it a value"),),
+)
+NUMBER_OUT_OF_RANGE = Kind(
+    "number-out-of-range",
+    422,
+    "A number is out of range",
+    "A number of the body is larger than any double (about 1.8e308), or has absurdly many digits.",
+    "Look for the reason in what made the number; a loss of it could not be represented either.",
+    "A number of x is beyond the range of a double.",
+    (Fault(("x", 0, 3), "is beyond the range of a double"),),
+)
+RAGGED_ARRAY = Kind(
+    "ragged-array",
+    422,
+    "The nesting is not that of an array",
+    "The nesting of lists is not that of an array: rows of different lengths, or numbers beside lists.",
+    "Make all rows equally long. Samples of different sizes need a batch each.",
+    "The rows of x have different lengths: x[1] has 2 elements, x[0] has 3.",
+    (Fault(("x", 1), "has 2 elements; 3 are wanted, as in x[0]"),),
+)
+SHAPE_MISMATCH = Kind(
+    "shape-mismatch",
+    422,
+    "Shapes do not fit together",
+    "The arrays are well formed, but their shapes do not fit: x and y differ, mu and logvar differ, the batch sizes"
+    " differ, or an array is empty. Shapes that could only be broadcast are refused: a wrong number would come out.",
+    "x and y have the same shape (N, ...); mu and logvar have the same shape, with the same N; sample_weight has the"
+    " shape (N,). mu and logvar come together or not at all.",
+    "y has the shape (3, 2) but x has the shape (4, 2).",
+    (Fault(("y",), "has the shape (3, 2); (4, 2) is wanted, as x has"),),
+)
+WRONG_TYPE = Kind(
+    "wrong-type",
+    422,
+    "An array holds no real numbers",
+    "The elements of an array are complex, text, dates, objects or structures.",
+    "Send integers, booleans or floating-point numbers.",
+    "x has the dtype complex128; real numbers are wanted.",
+    (Fault(("x",), "has the dtype complex128; real numbers are wanted"),),
+)
+NOT_FINITE = Kind(
+    "not-finite",
+    422,
+    "An array holds NaN or infinity",
+    "An element of an array is NaN or infinite. The detail says how many there are and where the first is.",
+    "Find out where they come from: a logvar that has run away, a division by zero, a missing value.",
+    "2 elements of y are not finite; the first is at y[0][3].",
+    (Fault(("y", 0, 3), "is NaN; a finite number is wanted"),),
+)
+OUT_OF_DOMAIN = Kind(
+    "out-of-domain",
+    422,
+    "A value lies outside of the loss's domain",
+    "The loss is not defined for a value that is there, such as a prediction of 1.2 for binary_cross_entropy.",
+    "Scale the data into the domain, or choose another loss: binary_cross_entropy_with_logits takes any prediction."
+    " GET /losses lists the domains.",
+    "binary_cross_entropy is defined for y in [0, 1]; 1 element lies outside.",
+    (Fault(("y", 0, 1), "lies outside of [0, 1]"),),
+)
+UNKNOWN_LOSS = Kind(
+    "unknown-loss",
+    422,
+    "An unknown loss",
+    "No loss has this name or alias.",
+    "GET /losses lists the names and aliases; the detail says which is nearest.",
+    "There is no loss of this name; the nearest is squared_error.",
+    (Fault(("loss",), "is not the name or alias of a loss; the nearest is squared_error"),),
+)
+INVALID_OPTION = Kind(
+    "invalid-option",
+    422,
+    "An option is not valid",
+    "An option has the wrong type or a value out of its range, or the loss does not have it, or what include asks for"
+    " cannot be had of this batch.",
+    "beta is a number >= 0; delta and variance are numbers > 0, and only some losses have them; include is a list of"
+    " names. collapse and kl_elementwise need mu and logvar.",
+    "delta is not an option of squared_error; huber and smooth_l1 have it.",
+    (Fault(("delta",), "is not an option of squared_error; huber and smooth_l1 have it"),),
+)
+OVERFLOW = Kind(
+    "overflow",
+    422,
+    "The result overflows",
+    "All numbers of the request are finite, but a result lies beyond the range of a double. No answer of the service"
+    " ever holds infinity or NaN.",
+    "The detail says which quantity of which sample overflows: look at its values. A logvar above 709 overflows the KL"
+    " term, an error above 1e154 its square.",
+    "The reconstruction loss of sample 3 overflows.",
+    (Fault(("x", 3), "has a loss beyond the range of a double"),),
+)
+INTERNAL_ERROR = Kind(
+    "internal-error",
+    500,
+    "The service failed",
+    "This is a fault of the service and not of the request. It has been logged under the request's id.",
+    "Please report it with the id (instance, X-Request-Id). Sending the request again will probably fail again.",
+    "The service failed; its log has the details under this request's id.",
+)
+NOT_READY = Kind(
+    "not-ready",
+    503,
+    "The service takes no requests now",
+    "The service is starting, or has been told to stop and finishes the requests that it has accepted.",
+    "Wait for the number of seconds in the Retry-After header, then send the request again.",
+    "The service is stopping; send the request again in a few seconds.",
+)
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        kind.slug: kind
+        for kind in (
+            MALFORMED_BODY,
+            INCOMPLETE_BODY,
+            INVALID_REQUEST,
+            NOT_FOUND,
+            METHOD_NOT_ALLOWED,
+            NOT_ACCEPTABLE,
+            REQUEST_TIMEOUT,
+            BODY_TOO_LARGE,
+            UNSUPPORTED_MEDIA_TYPE,
+            UNSUPPORTED_CONTENT_ENCODING,
+            NOT_AN_OBJECT,
+            UNKNOWN_FIELD,
+            DUPLICATE_FIELD,
+            MISSING_FIELD,
+            NOT_A_NUMBER,
+            NULL_FIELD,
+            NUMBER_OUT_OF_RANGE,
+            RAGGED_ARRAY,
+            SHAPE_MISMATCH,
+            WRONG_TYPE,
+            NOT_FINITE,
+            OUT_OF_DOMAIN,
+            UNKNOWN_LOSS,
+            INVALID_OPTION,
+            OVERFLOW,
+            INTERNAL_ERROR,
+            NOT_READY,
+        )
+    }
+)
+"""Every kind of problem by its slug, in the order of the status."""

@@ -1,0 +1,119 @@
+"""The files that pages are made of: style sheets, scripts, the icon, and the pinned copies of Swagger UI and ReDoc.
+
+Every file has an address of its own for every content, `/web/<digest>/<name>`, so that a browser may keep it for ever
+and never shows an old style with a new page. They are plain routes rather than a `StaticFiles` mount, since a mount
+answers 404 behind a proxy that strips the path prefix.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files as package_files
+from types import MappingProxyType
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+__all__ = ["File", "files", "routes"]
+
+MEDIA_TYPES = MappingProxyType(
+    {
+        "css": "text/css; charset=utf-8",
+        "js": "text/javascript; charset=utf-8",
+        "svg": "image/svg+xml",
+    }
+)
+FOLDERS = (".", "start", "docs", "docs/vendor/swagger-ui-dist", "docs/vendor/redoc")
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file as it is sent.
+
+    Attributes
+    ----------
+    name
+        its file name, for example `pages.css`; no two files share one
+    body
+        its content
+    digest
+        the first 16 hexadecimal digits of the content's SHA-256
+    """
+
+    name: str
+    body: bytes
+    digest: str
+
+    @property
+    def path(self) -> str:
+        """The address below the service's root, beginning with a slash."""
+        return f"/web/{self.digest}/{self.name}"
+
+    @property
+    def media_type(self) -> str:
+        """The media type, with its charset where it is text."""
+        return MEDIA_TYPES[self.name.rpartition(".")[2]]
+
+
+@cache
+def files() -> Mapping[str, File]:
+    """Read every file that may be sent, once.
+
+    Returns
+    -------
+    the files by name
+    """
+    found: dict[str, File] = {}
+    for folder in FOLDERS:
+        for entry in sorted(package_files("app.web").joinpath(folder).iterdir(), key=lambda entry: entry.name):
+            if entry.name.rpartition(".")[2] in MEDIA_TYPES:
+                body = entry.read_bytes()
+                found[entry.name] = File(entry.name, body, hashlib.sha256(body).hexdigest()[:16])
+    return MappingProxyType(found)
+
+
+@cache
+def _compressed(name: str) -> bytes:
+    """Give a file's gzip form, made when it is asked for first: 60 ms for the largest, and none of it at the start."""
+    return gzip.compress(files()[name].body, compresslevel=6, mtime=0)
+
+
+def _takes_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding header lets gzip be sent; `gzip;q=0` forbids it, and so does silence."""
+    for offer in accept_encoding.lower().split(","):
+        coding, _, weight = offer.partition(";")
+        if coding.strip() in {"gzip", "*"}:
+            return weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+
+def _send(request: Request) -> Response:
+    """Answer with the file that the path names.
+
+    It is a plain function, so that Starlette runs it in a thread and compressing does not hold up other requests.
+    """
+    file = files()[request.scope["path"].rpartition("/")[2]]
+    zipped = _takes_gzip(request.headers.get("accept-encoding", ""))
+    headers = {
+        "Cache-Control": FOR_EVER,
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "ETag": f'"{file.digest}{"-gzip" if zipped else ""}"',
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+    }
+    wanted = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if headers["ETag"] in wanted or "*" in wanted:
+        return Response(status_code=304, headers=headers)
+    if zipped:
+        headers["Content-Encoding"] = "gzip"
+    body = _compressed(file.name) if zipped else file.body
+    return Response(body, media_type=file.media_type, headers=headers)
+
+
+def routes() -> list[Route]:
+    """Give one plain route for each file."""
+    return [Route(file.path, _send, include_in_schema=False) for file in files().values()]
