@@ -1,0 +1,97 @@
+"""``python -m app``: settings from the environment, then uvicorn until SIGTERM or Ctrl+C."""
+
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Any, Final
+
+__all__ = ["main"]
+
+_IMPOSSIBLE: Final = 2
+_BACKLOG: Final = 2048
+
+
+def main() -> int:
+    """Serve, and return the exit code.
+
+    Returns
+    -------
+    int
+        0 after SIGTERM or Ctrl+C, when requests in flight have had their answers; 2 if a setting is not possible or
+        the address cannot be listened on.
+    """
+    # Before the imports, which take most of a second: a signal that comes earlier must not be lost, nor end in a
+    # traceback. (The kernel drops a signal to process 1 for which there is no handler.)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, _stop)
+    from app.settings import ImpossibleSettingsError, from_environment  # noqa: PLC0415 - after the handlers, see above
+
+    try:
+        settings = from_environment()
+    except ImpossibleSettingsError as error:
+        return _refuse(*error.faults)
+    try:
+        listening = _listen(settings.host, settings.port)
+    except OSError as error:
+        return _refuse(
+            f"cannot listen on {settings.host} port {settings.port}: {(error.strerror or str(error)).lower()};"
+            " set LOSSGRID_HOST or LOSSGRID_PORT"
+        )
+    from app.main import create_app  # noqa: PLC0415 - likewise
+    from app.server import serve  # noqa: PLC0415 - likewise
+
+    app = create_app(settings)
+    sys.stdout.write(_greeting(app.version, listening))
+    sys.stdout.flush()
+    serve(app, listening, graceful_seconds=settings.graceful_seconds, log_level=settings.log_level)
+    return 0
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> Any:  # noqa: ANN401 - what signal.signal wants of a handler
+    """End the process: while it starts, and once uvicorn has finished and passes the signal on."""
+    sys.exit(0)
+
+
+def _refuse(*lines: str) -> int:
+    """Say why the service does not start, one line for each reason."""
+    sys.stderr.writelines(f"lossgrid: {line}\n" for line in lines)
+    return _IMPOSSIBLE
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind an address and listen on it, so that whoever reads the greeting is not refused.
+
+    Raises
+    ------
+    OSError
+        The address is taken, or is not one of this machine's.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _greeting(version: str, listening: socket.socket) -> str:
+    """Say where to look."""
+    host, port = listening.getsockname()[:2]
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - recognised here, not bound
+    url = f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+    return (
+        f"Lossgrid {version} at {url}\n"
+        f"  {url}/docs      try it, with examples that run\n"
+        f"  {url}/redoc     the reference\n"
+        f"  {url}/problems  what each error means\n"
+        "Ctrl+C stops it.\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""GET /losses and GET /losses/{name}: the catalogue of elementwise losses, as the core has it."""
+
+import difflib
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Path
+from starlette.responses import Response
+
+from app.api.answer import LossRow
+from app.api.refusals import refusals
+from app.losses import LOSSES, Loss
+from app.problems import NOT_FOUND, Problem, RefusedError
+
+__all__ = ["router"]
+
+_LONGEST_NAME = 100
+
+
+def router() -> APIRouter:
+    """Make the routes; their answers never change, so they are written once."""
+    made = APIRouter(tags=["catalogue"])
+    rows = {loss.name: _row(loss) for loss in LOSSES.values()}
+    whole = orjson.dumps(list(rows.values()))
+    pages = {name: orjson.dumps(rows[loss.name]) for loss in LOSSES.values() for name in (loss.name, *loss.aliases)}
+
+    async def losses() -> Response:
+        return Response(whole, media_type="application/json")
+
+    async def one_loss(
+        name: Annotated[str, Path(description="Its name or an alias.", examples=["huber"])],
+    ) -> Response:
+        if name in pages:
+            return Response(pages[name], media_type="application/json")
+        near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), pages, n=1, cutoff=0.0)
+        detail = f"There is no loss of this name; the nearest is {near[0]}. GET /losses lists them all."
+        raise RefusedError(Problem(NOT_FOUND, detail))
+
+    made.add_api_route(
+        "/losses",
+        losses,
+        operation_id="losses",
+        summary="The elementwise losses",
+        description="Every loss that `loss` of POST /loss takes, with its formula, domain and parameters.",
+        response_model=list[LossRow],
+        response_description="All of them.",
+        responses=refusals(),
+    )
+    made.add_api_route(
+        "/losses/{name}",
+        one_loss,
+        operation_id="one_loss",
+        summary="One elementwise loss",
+        description="The row of the catalogue for a name or an alias.",
+        response_model=LossRow,
+        response_description="Its row.",
+        responses=refusals(404),
+    )
+    return made
+
+
+def _row(loss: Loss) -> dict[str, Any]:
+    """Lay out one loss."""
+    return {
+        "name": loss.name,
+        "title": loss.title,
+        "aliases": list(loss.aliases),
+        "formula": {"text": loss.formula, "latex": loss.latex},
+        "domain": {"x": loss.x_domain.text, "y": loss.y_domain.text},
+        "parameters": dict(loss.parameters),
+        "gaussian": loss.decoder_variance is not None,
+        "note": loss.note,
+    }

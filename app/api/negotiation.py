@@ -1,0 +1,78 @@
+"""In which format a body comes, and in which the answer goes: Content-Type and Accept, and nothing of the content."""
+
+from collections.abc import Iterator
+
+from starlette.datastructures import Headers
+
+from app.formats import FORMATS, Format
+from app.problems import NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, Problem, RefusedError
+
+__all__ = ["accepted", "received"]
+
+
+def received(headers: Headers) -> Format:
+    """Find the format of the body; parameters such as charset are ignored, since every format says its own encoding.
+
+    Raises
+    ------
+    RefusedError
+        415: no Content-Type, more than one, or none that is known.
+    """
+    named = headers.getlist("content-type")
+    media_type = named[0].partition(";")[0].strip().lower() if len(named) == 1 else ""
+    if media_type in FORMATS:
+        return FORMATS[media_type]
+    taken = ", ".join(FORMATS)
+    problem = Problem(
+        UNSUPPORTED_MEDIA_TYPE,
+        f"The body must be of the type {taken}, and a Content-Type header must say so.",
+        headers={"Accept-Post": taken},
+    )
+    raise RefusedError(problem)
+
+
+def accepted(headers: Headers) -> Format:
+    """Find the format of the answer: of those that can be written, the one that Accept weighs most.
+
+    Raises
+    ------
+    RefusedError
+        406: Accept rules all of them out.
+    """
+    written = [form for form in FORMATS.values() if form.encode is not None]
+    accept = ",".join(headers.getlist("accept"))
+    if not accept.strip():
+        return written[0]
+    ranges = list(_ranges(accept))
+    best = max(written, key=lambda form: _quality(form.media_type, ranges))
+    if _quality(best.media_type, ranges) > 0:
+        return best
+    names = ", ".join(form.media_type for form in written)
+    raise RefusedError(Problem(NOT_ACCEPTABLE, f"The answer can be written as {names}."))
+
+
+def _ranges(accept: str) -> Iterator[tuple[str, float]]:
+    """Read an Accept header: media ranges and their weights. What is no weight counts as 0."""
+    for part in accept.split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        quality = 1.0
+        for parameter in parameters:
+            key, _, value = parameter.partition("=")
+            if key.strip() == "q":
+                quality = _weight(value.strip())
+        yield name, quality
+
+
+def _weight(text: str) -> float:
+    """Read a weight: 0 to 1 with at most three decimals."""
+    plain = text.replace(".", "", 1)
+    return min(float(text), 1.0) if plain.isascii() and plain.isdigit() and len(text) <= len("0.000") else 0.0
+
+
+def _quality(media_type: str, ranges: list[tuple[str, float]]) -> float:
+    """Weigh a media type by the most specific range that covers it; 0 if none does."""
+    for covering in (media_type, media_type.partition("/")[0] + "/*", "*/*"):
+        weights = [quality for name, quality in ranges if name == covering]
+        if weights:
+            return max(weights)
+    return 0.0

@@ -1,0 +1,227 @@
+"""What is looked at while a body arrives: how large it is, and how large it becomes when it is inflated.
+
+Both gates work while the application reads: a body that nobody reads is neither counted nor inflated. A refusal is a
+`RefusedError`, raised where the application awaits the next piece; it unwinds to the gate `Journal`, which answers it.
+So the order is ``BodyLimit(Journal(Inflation(app)))``.
+"""
+
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from app.problems import (
+    BODY_TOO_LARGE,
+    MALFORMED_BODY,
+    UNSUPPORTED_CONTENT_ENCODING,
+    Problem,
+    RefusedError,
+)
+
+__all__ = ["BodyLimit", "Inflation"]
+
+LONGEST_LENGTH = 19
+"""How many digits of a Content-Length are read; a longer one is counted like none."""
+
+LINGER_SECONDS = 2.0
+"""How long a client that still sends its refused body is listened to, so that it sees the answer before the close."""
+
+MOST_MEMBERS = 4096
+"""How many members a gzip stream may have: each costs microseconds, however empty."""
+
+PIECE_BYTES = 64 * 1024
+"""How much of a compressed body is collected before it is inflated, since each hop to a thread costs 50 us."""
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def _header(scope: Scope, name: bytes) -> bytes | None:
+    """Give a header of the request; several of one name are joined by commas, as HTTP says."""
+    values = [value for key, value in scope["headers"] if key == name]
+    return b",".join(values) if values else None
+
+
+def _too_large(limit: int, setting: str, what: str = "A body") -> RefusedError:
+    """Make the refusal that names the limit and the setting that raises it."""
+    return RefusedError(Problem(BODY_TOO_LARGE, f"{what} may have at most {limit} bytes ({setting})."))
+
+
+class BodyLimit:
+    """Refuses bodies that are too large: a declared one at once, one of unknown length as soon as it is.
+
+    If an answer is complete while more than a bounded rest of the body may still come, the connection is closed behind
+    it, after the client has had a moment to notice: closing it under a client that is still sending would reset the
+    connection, and could take the answer with it.
+
+    Parameters
+    ----------
+    app
+        What comes next.
+    bytes
+        The largest body.
+    setting
+        What an operator changes to raise it, for the problem.
+    """
+
+    def __init__(self, app: App, *, bytes: int, setting: str) -> None:  # noqa: A002 - the unit is the best name
+        self.app = app
+        self.bytes = bytes
+        self.setting = setting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        length = _header(scope, b"content-length") or b""
+        declared = int(length) if length.isdigit() and len(length) <= LONGEST_LENGTH else None
+        # A rest of a declared, bounded body is thrown away by the server, and the connection lives on.
+        bounded = declared is not None and declared <= self.bytes
+        complete = bounded or (not length and _header(scope, b"transfer-encoding") is None)
+        count = 0
+
+        async def receive_counted() -> Message:
+            nonlocal complete, count
+            if declared is not None and not bounded:
+                raise _too_large(self.bytes, self.setting)
+            message = await receive()
+            count += len(message.get("body", b""))
+            if count > self.bytes:
+                raise _too_large(self.bytes, self.setting)
+            if not message.get("more_body", False):
+                complete = True
+            return message
+
+        async def send_and_close(message: Message) -> None:
+            if complete:
+                await send(message)
+            elif message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+                await send(message)
+            elif message.get("more_body", False):
+                await send(message)
+            else:
+                await send({**message, "more_body": True})
+                await _drained(receive)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        await self.app(scope, receive_counted, send_and_close)
+
+
+async def _drained(receive: Receive) -> None:
+    """Throw away what a client still sends, until it stops or has had enough time to notice the answer."""
+    with anyio.move_on_after(LINGER_SECONDS):
+        while (await receive()).get("more_body", False):
+            pass
+
+
+class Inflation:
+    """Inflates bodies with ``Content-Encoding: gzip`` as they are read, in a thread, and never past the limit.
+
+    Parameters
+    ----------
+    app
+        What comes next; it reads the inflated body and need not know.
+    bytes
+        The largest inflated body.
+    setting
+        What an operator changes to raise it, for the problem.
+    """
+
+    def __init__(self, app: App, *, bytes: int, setting: str) -> None:  # noqa: A002 - the unit is the best name
+        self.app = app
+        self.bytes = bytes
+        self.setting = setting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        codings = _header(scope, b"content-encoding") if scope["type"] == "http" else None
+        names = [name.strip().lower() for name in (codings or b"").split(b",")]
+        wanted = [name for name in names if name not in {b"", b"identity"}]
+        if not wanted:
+            await self.app(scope, receive, send)
+            return
+        stream = _GzipStream(self.bytes, self.setting)
+
+        async def receive_inflated() -> Message:
+            if wanted not in ([b"gzip"], [b"x-gzip"]):
+                kind = UNSUPPORTED_CONTENT_ENCODING
+                raise RefusedError(Problem(kind, kind.detail, headers={"Accept-Encoding": "gzip"}))
+            if stream.finished:
+                return await receive()
+            compressed = bytearray()
+            more = True
+            while more and len(compressed) < PIECE_BYTES:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return message
+                compressed += message.get("body", b"")
+                more = message.get("more_body", False)
+            body = await anyio.to_thread.run_sync(stream.inflated, bytes(compressed), not more)
+            return {"type": "http.request", "body": body, "more_body": more}
+
+        await self.app(scope, receive_inflated, send)
+
+
+class _GzipStream:
+    """A gzip stream (RFC 1952) that arrives in pieces: one or more members, and nothing behind them.
+
+    Parameters
+    ----------
+    limit
+        How many bytes it may inflate to.
+    setting
+        What an operator changes to raise the limit.
+    """
+
+    def __init__(self, limit: int, setting: str) -> None:
+        self.limit = limit
+        self.setting = setting
+        self.finished = False
+        self.read = 0
+        self.written = 0
+        self.members = 0
+        self.member: Any = None
+
+    def inflated(self, data: bytes, last: bool) -> bytes:  # noqa: FBT001 - called through run_sync, by position
+        """Give what the next piece inflates to.
+
+        Raises
+        ------
+        RefusedError
+            The stream is broken or, after the last piece, not whole (400), or inflates to too much (413).
+        """
+        pieces = []
+        self.read += len(data)
+        while data:
+            if self.member is None:
+                self.members += 1
+                if self.members > MOST_MEMBERS:
+                    raise _broken(f"The gzip stream has more than {MOST_MEMBERS} members.")
+                self.member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            try:
+                piece = self.member.decompress(data, self.limit - self.written + 1)
+            except zlib.error:
+                raise _broken(f"The gzip stream is broken within its first {self.read} bytes.") from None
+            pieces.append(piece)
+            self.written += len(piece)
+            if self.written > self.limit:
+                raise _too_large(self.limit, self.setting, "What a body inflates to")
+            data = self.member.unused_data
+            if self.member.eof:
+                self.member = None
+        self.finished = last
+        if last and (self.member is not None or not self.members):
+            raise _broken(f"The gzip stream ends too early, after {self.read} bytes.")
+        return b"".join(pieces)
+
+
+def _broken(detail: str) -> RefusedError:
+    """Make the refusal of bytes that are no gzip stream."""
+    return RefusedError(Problem(MALFORMED_BODY, detail))

@@ -1,0 +1,66 @@
+"""The application: the rooms, put together."""
+
+from functools import cache, partial
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.middleware import Middleware
+from starlette.routing import Match
+from starlette.types import Scope
+
+from app import api, web
+from app.api.document import DESCRIPTION, SUMMARY, TAGS, TITLE, openapi, version_of
+from app.api.errors import HANDLERS
+from app.gates import BodyLimit, HeadAsGet, Inflation, Journal, Prefix
+from app.settings import Settings, from_environment, variable
+from app.web import problems
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Make the application.
+
+    Parameters
+    ----------
+    settings
+        What an operator has set; by default what the environment says.
+    """
+    settings = settings or from_environment()
+    largest, setting = settings.max_json_bytes, variable("max_json_bytes")
+    app = FastAPI(
+        title=TITLE,
+        summary=SUMMARY,
+        description=DESCRIPTION.strip(),
+        version=version_of(Path(__file__).parents[1] / "pyproject.toml"),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_tags=TAGS,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers=dict(HANDLERS),
+        middleware=[
+            Middleware(BodyLimit, bytes=largest, setting=setting),
+            Middleware(Journal),
+            Middleware(Inflation, bytes=largest, setting=setting),
+            Middleware(HeadAsGet),
+        ],
+    )
+    app.state.ready = True
+    app.include_router(
+        api.router(
+            max_json_depth=settings.max_json_depth,
+            max_integer_digits=settings.max_integer_digits,
+            computing_threads=settings.computing_threads,
+        )
+    )
+    app.include_router(web.router())
+    app.include_router(problems.router())
+    app.add_middleware(Prefix, prefix=settings.root_path, serves=partial(_serves, app))
+    app.openapi = cache(partial(openapi, app))  # type: ignore[method-assign]  # FastAPI's documented way to replace it
+    return app
+
+
+def _serves(app: FastAPI, scope: Scope) -> bool:
+    """Tell whether a route answers a request."""
+    return any(route.matches(scope)[0] is Match.FULL for route in app.router.routes)

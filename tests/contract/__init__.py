@@ -1,0 +1,1 @@
+"""What was promised, whatever is sent."""

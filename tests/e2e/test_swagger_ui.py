@@ -1,0 +1,101 @@
+"""A person opens /docs, chooses an example, presses Execute, and reads the numbers."""
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import Screenshot
+from tests.e2e.process import Running
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def operation(server: Running, page: Page) -> Locator:
+    """Open POST /loss on the page."""
+    page.goto(server.url + "/docs")
+    block = page.locator(".opblock", has=page.locator(".opblock-summary-path[data-path='/loss']"))
+    block.locator(".opblock-summary").click()
+    expect(block.get_by_role("button", name="Execute")).to_be_visible()
+    return block
+
+
+@pytest.fixture(scope="module")
+def examples(server: Running) -> dict[str, Any]:
+    """Read the named examples of POST /loss from the document that the page shows."""
+    document = httpx.get(f"{server.url}/openapi.json").json()
+    named: dict[str, Any] = document["paths"]["/loss"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    return {name: example["value"] for name, example in named.items()}
+
+
+def execute(operation: Locator) -> tuple[int, Any]:
+    """Press Execute, wait for the answer, and read the status and the body that the page shows."""
+    operation.get_by_role("button", name="Execute").click()
+    row = operation.locator(".live-responses-table tbody tr").first
+    status = row.locator(".response-col_status")
+    expect(status).to_contain_text(re.compile(r"\d{3}"))
+    return int(status.inner_text()[:3]), json.loads(row.locator("pre").first.inner_text())
+
+
+def test_every_example_gives_its_numbers(
+    server: Running, operation: Locator, examples: dict[str, Any], screenshot: Screenshot
+) -> None:
+    assert len(examples) >= 3
+    for name, body in examples.items():
+        operation.locator("select.examples-select-element").first.select_option(name)
+        assert json.loads(operation.locator("textarea").first.input_value()) == body
+        status, shown = execute(operation)
+        assert (status, shown) == (200, httpx.post(f"{server.url}/loss", json=body).json())
+        operation.locator(".live-responses-table").scroll_into_view_if_needed()
+        screenshot(f"swagger-ui-{name}")
+        operation.get_by_role("button", name="Clear").click()
+
+
+def test_a_broken_body_shows_the_problem(operation: Locator, complaints: list[str], screenshot: Screenshot) -> None:
+    operation.locator("textarea").first.fill('{"x": [[0, 1], [2, 3]], "y": [[0, 1], [2]]}')
+    status, problem = execute(operation)
+    assert (status, problem["status"], problem["type"]) == (422, 422, "/problems/ragged-array")
+    assert problem["errors"][0]["pointer"] == "/y/1"
+    operation.locator(".live-responses-table").scroll_into_view_if_needed()
+    screenshot("swagger-ui-problem")
+    assert [text for text in complaints if "422" not in text] == []
+    complaints.clear()  # the browser itself writes a line for an answer of 422
+
+
+def test_a_matrix_is_edited_in_rows(operation: Locator, examples: dict[str, Any]) -> None:
+    operation.locator("select.examples-select-element").first.select_option("tiny")
+    lines = operation.locator("textarea").first.input_value().splitlines()
+    assert lines.count('  "x": [') == 1
+    assert json.loads(lines[lines.index('  "x": [') + 1].rstrip(",")) == examples["tiny"]["x"][0]
+
+
+def test_a_number_typed_into_the_editor_stays_as_it_was_typed(operation: Locator) -> None:
+    editor = operation.locator("textarea").first
+    editor.fill('{"x": [[1]], "y": [[')
+    editor.press_sequentially("  2,\n 3 ]] }", delay=5)
+    assert editor.input_value() == '{"x": [[1]], "y": [[  2,\n 3 ]] }'
+
+
+def test_a_long_answer_is_shown_in_time(operation: Locator) -> None:
+    numbers = [[round(0.001 * (row * 300 + column), 3) for column in range(300)] for row in range(100)]
+    operation.locator("textarea").first.fill(
+        json.dumps({"x": numbers, "y": numbers, "loss": "squared_error", "include": ["elementwise"]})
+    )
+    status, shown = execute(operation)
+    assert status == 200
+    assert len(shown["elementwise"]) == 100
+    assert operation.locator(".live-responses-table pre span[class^='hljs']").count() == 0
+
+
+def test_an_operation_is_a_link(server: Running, operation: Locator, page: Page) -> None:
+    operation.locator(".opblock-summary-path a").click()
+    operation.locator(".opblock-summary-path a").click()
+    address = page.url
+    assert address.startswith(f"{server.url}/docs#/")
+    page.goto(server.url + "/")
+    page.goto(address)
+    expect(page.get_by_role("button", name="Execute")).to_be_visible()

@@ -1,0 +1,1 @@
+"""The gates, each around an application of three lines."""

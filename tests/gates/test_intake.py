@@ -1,0 +1,241 @@
+"""No body is larger than the limit, as it arrives or inflated, and a refusal leaves the connection usable or closed."""
+
+import asyncio
+import gzip
+import json
+import os
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+
+import pytest
+
+from app.gates import BodyLimit, Inflation, Journal
+from app.gates.intake import MOST_MEMBERS, PIECE_BYTES
+from tests.gates.asgi import App, Connection, Message, Receive, Send, echo, silent
+
+LIMIT = 1000
+SETTING = "LOSSGRID_MAX_JSON_BYTES"
+
+
+def limited(app: App) -> App:
+    return BodyLimit(Journal(app), bytes=LIMIT, setting=SETTING)
+
+
+def inflating(app: App) -> App:
+    return limited(Inflation(app, bytes=LIMIT, setting=SETTING))
+
+
+def is_refused(connection: Connection, slug: str, status: int) -> str:
+    """Check that the answer is a problem of this kind, and give its detail."""
+    document = json.loads(connection.body)
+    assert connection.status == status
+    assert connection.answered["content-type"] == "application/problem+json"
+    assert int(connection.answered["content-length"]) == len(connection.body)
+    assert document["type"] == f"/problems/{slug}"
+    assert connection.complete
+    detail: str = document["detail"]
+    return detail
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.gates.intake.LINGER_SECONDS", 0.05)
+
+
+def test_a_body_at_the_limit_passes() -> None:
+    found = Connection([b"x" * LIMIT], {"content-length": str(LIMIT)}).through(limited(echo))
+    assert found.body == b"x" * LIMIT
+    assert "connection" not in found.answered
+
+
+def test_a_body_in_pieces_passes() -> None:
+    found = Connection([b"a", b"", b"b", b"c"], {"transfer-encoding": "chunked"}).through(limited(echo))
+    assert found.body == b"abc"
+    assert "connection" not in found.answered
+
+
+def test_a_declared_body_over_the_limit_is_refused_before_it_is_read() -> None:
+    found = Connection([b"x" * LIMIT, b"x"], {"content-length": str(LIMIT + 1)}).through(limited(echo))
+    detail = is_refused(found, "body-too-large", 413)
+    assert str(LIMIT) in detail
+    assert SETTING in detail
+    assert found.answered["connection"] == "close"
+
+
+def test_a_body_of_unknown_length_is_refused_when_it_passes_the_limit() -> None:
+    pieces = [b"x" * 600] * 3
+    found = Connection(pieces, {"transfer-encoding": "chunked"}).through(limited(echo))
+    is_refused(found, "body-too-large", 413)
+    assert found.answered["connection"] == "close"
+
+
+def test_a_refused_client_is_heard_out_before_the_connection_is_closed() -> None:
+    found = Connection([b"x" * 600] * 10, {"transfer-encoding": "chunked"}).through(limited(echo))
+    assert found.received == 10
+
+
+def test_a_refused_client_that_falls_silent_does_not_hold_the_connection() -> None:
+    found = Connection([], {"content-length": "5000"}).through(limited(echo))
+    is_refused(found, "body-too-large", 413)
+
+
+@pytest.mark.parametrize("length", ["9" * 19, "9" * 20, "9" * 5000, "-1", "1e3", "1,1"])
+def test_a_strange_length_is_no_failure(length: str) -> None:
+    found = Connection([b"x" * LIMIT, b"x"], {"content-length": length}).through(limited(echo))
+    is_refused(found, "body-too-large", 413)
+
+
+def test_an_unread_body_of_known_length_leaves_the_connection_open() -> None:
+    found = Connection([b"x"], {"content-length": "1"}).through(limited(silent))
+    assert found.body == b"unread"
+    assert "connection" not in found.answered
+
+
+def test_an_unread_body_of_unknown_length_closes_the_connection() -> None:
+    found = Connection([b"x", b"y"], {"transfer-encoding": "chunked"}).through(limited(silent))
+    assert found.body == b"unread"
+    assert found.answered["connection"] == "close"
+
+
+def test_a_request_without_a_body_leaves_the_connection_open() -> None:
+    found = Connection([b""], method="GET").through(limited(silent))
+    assert "connection" not in found.answered
+
+
+def test_an_answer_that_has_begun_is_not_followed_by_another() -> None:
+    async def hasty(scope: Message, receive: Receive, send: Send) -> None:
+        await silent(scope, receive, send, b"")
+        await receive()
+
+    connection = Connection([b"x"], {"content-length": "5000"})
+    with pytest.raises(Exception, match="body-too-large"):
+        connection.through(limited(hasty))
+    assert connection.status == 200
+
+
+def test_what_is_not_http_passes() -> None:
+    seen = []
+
+    async def app(scope: Message, _: Receive, __: Send) -> None:
+        seen.append(scope["type"])
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(_: Message) -> None:
+        raise AssertionError
+
+    async def serve() -> None:
+        await inflating(app)({"type": "lifespan"}, receive, send)
+
+    asyncio.run(serve())
+    assert seen == ["lifespan"]
+
+
+def zipped(*pieces: bytes, coding: str = "gzip", leaves: bool = False) -> Connection:
+    return Connection(pieces, {"content-encoding": coding, "transfer-encoding": "chunked"}, leaves=leaves)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "identity, gzip", "gzip,"])
+def test_gzip_is_inflated(coding: str) -> None:
+    assert zipped(gzip.compress(b"hello"), coding=coding).through(inflating(echo)).body == b"hello"
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "identity, Identity"])
+def test_what_is_not_compressed_is_left_alone(coding: str) -> None:
+    assert zipped(b"hello", coding=coding).through(inflating(echo)).body == b"hello"
+
+
+def test_gzip_may_arrive_byte_by_byte() -> None:
+    body = gzip.compress(bytes(range(256)))
+    pieces = [bytes([byte]) for byte in body]
+    assert zipped(*pieces).through(inflating(echo)).body == bytes(range(256))
+
+
+def test_members_one_after_the_other_are_one_body() -> None:
+    body = gzip.compress(b"one ") + gzip.compress(b"") + gzip.compress(b"two")
+    assert zipped(body[:30], body[30:]).through(inflating(echo)).body == b"one two"
+
+
+def test_an_inflated_body_at_the_limit_passes() -> None:
+    assert zipped(gzip.compress(b"x" * LIMIT)).through(inflating(echo)).body == b"x" * LIMIT
+
+
+@pytest.mark.parametrize("size", [LIMIT + 1, 10_000_000])
+def test_a_bomb_is_refused(size: int) -> None:
+    gate = BodyLimit(Journal(Inflation(echo, bytes=LIMIT, setting=SETTING)), bytes=10**6, setting=SETTING)
+    detail = is_refused(zipped(gzip.compress(b"0" * size)).through(gate), "body-too-large", 413)
+    assert "inflates" in detail
+    assert SETTING in detail
+
+
+def test_a_bomb_is_never_inflated_whole() -> None:
+    bomb = zipped(gzip.compress(bytes(20_000_000)))
+    gate = BodyLimit(Journal(Inflation(echo, bytes=LIMIT, setting=SETTING)), bytes=10**6, setting=SETTING)
+    tracemalloc.start()
+    bomb.through(gate)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    is_refused(bomb, "body-too-large", 413)
+    assert peak < 2_000_000
+
+
+def test_the_limit_holds_over_all_pieces_and_members() -> None:
+    gate = BodyLimit(Journal(Inflation(echo, bytes=LIMIT, setting=SETTING)), bytes=10**7, setting=SETTING)
+    rows = [gzip.compress(os.urandom(PIECE_BYTES)) for _ in range(2)]
+    is_refused(zipped(*rows).through(gate), "body-too-large", 413)
+
+
+def test_a_large_stream_passes_in_pieces() -> None:
+    gate = Inflation(echo, bytes=10**7, setting=SETTING)
+    body = os.urandom(3 * PIECE_BYTES)
+    stream = gzip.compress(body)
+    pieces = [stream[start : start + 10_000] for start in range(0, len(stream), 10_000)]
+    assert zipped(*pieces).through(gate).body == body
+
+
+def broken_streams() -> Iterator[tuple[str, bytes]]:
+    whole = gzip.compress(b"hello")
+    yield "plain", b"hello"
+    yield "empty", b""
+    yield "zlib", zlib.compress(b"hello")
+    yield "truncated", whole[:-1]
+    yield "header only", whole[:10]
+    yield "checksum", whole[:-8] + b"\x00" * 4 + whole[-4:]
+    yield "trailing zero", whole + b"\x00"
+    yield "trailing text", whole + b"x" * 20
+    yield "second truncated", whole + whole[:-1]
+    yield "members", gzip.compress(b"") * (MOST_MEMBERS + 1)
+
+
+@pytest.mark.parametrize("stream", [pytest.param(body, id=name) for name, body in broken_streams()])
+def test_a_broken_stream_is_refused(stream: bytes) -> None:
+    gate = BodyLimit(Journal(Inflation(echo, bytes=LIMIT, setting=SETTING)), bytes=10**6, setting=SETTING)
+    is_refused(zipped(stream).through(gate), "malformed-body", 400)
+
+
+@pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "gzip, gzip", "gzip, br", "*", "\u00ff"])
+def test_another_coding_is_refused_with_the_one_that_is_taken(coding: str) -> None:
+    found = zipped(b"hello", coding=coding).through(inflating(echo))
+    is_refused(found, "unsupported-content-encoding", 415)
+    assert found.answered["accept-encoding"] == "gzip"
+
+
+def test_a_coding_without_a_reader_does_not_matter() -> None:
+    assert zipped(b"hello", coding="br").through(inflating(silent)).body == b"unread"
+
+
+def test_a_client_that_leaves_while_it_sends_is_reported_to_the_application() -> None:
+    assert zipped(gzip.compress(b"hello")[:10], leaves=True).through(inflating(echo)).body == b"(gone)"
+
+
+def test_after_the_end_of_a_body_the_application_hears_the_connection() -> None:
+    async def patient(scope: Message, receive: Receive, send: Send) -> None:
+        first = await receive()
+        second = await receive()
+        await silent(scope, receive, send, first["body"] + second["type"].encode())
+
+    connection = Connection([gzip.compress(b"hello")], {"content-encoding": "gzip"}, leaves_after=True)
+    connection.through(Inflation(patient, bytes=LIMIT, setting=SETTING))
+    assert connection.body == b"hellohttp.disconnect"

@@ -1,0 +1,45 @@
+"""Every answer has an id, and whatever goes wrong below is a problem that says nothing of it, and a line in the log."""
+
+import json
+import logging
+
+import pytest
+
+from app.gates import Journal
+from tests.gates.asgi import Connection, Message, Receive, Send, silent
+
+
+async def failing(_: Message, __: Receive, ___: Send) -> None:
+    message = "the secret of the house"
+    raise KeyError(message)
+
+
+async def failing_late(scope: Message, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await failing(scope, receive, send)
+
+
+def test_every_answer_has_an_id_of_its_own() -> None:
+    found = {Connection([b""]).through(Journal(silent)).answered["x-request-id"] for _ in range(3)}
+    assert len(found) == 3
+    assert all(name.startswith("urn:uuid:") for name in found)
+
+
+def test_what_was_not_foreseen_is_answered_without_a_word_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR, "lossgrid"):
+        found = Connection([b""]).through(Journal(failing))
+    document = json.loads(found.body)
+    assert found.status == document["status"] == 500
+    assert document["type"] == "/problems/internal-error"
+    assert document["instance"] == found.answered["x-request-id"]
+    assert b"secret" not in found.body
+    assert document["instance"] in caplog.text
+    assert "the secret of the house" in caplog.text
+
+
+def test_an_answer_that_has_begun_is_broken_off(caplog: pytest.LogCaptureFixture) -> None:
+    connection = Connection([b""])
+    with caplog.at_level(logging.ERROR, "lossgrid"), pytest.raises(KeyError):
+        connection.through(Journal(failing_late))
+    assert (connection.status, connection.body, connection.complete) == (200, b"", False)
+    assert connection.answered["x-request-id"] in caplog.text

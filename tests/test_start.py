@@ -1,0 +1,166 @@
+"""`python -m app` in process: it says where to look, serves, and ends with an honest exit code."""
+
+import asyncio
+import logging
+import os
+import runpy
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.__main__ import main
+from app.api.document import version_of
+from app.main import create_app
+from tests.inprocess import InProcess, an_app
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    """Put back what the start of a service changes in the process."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    loggers = {
+        name: (logging.getLogger(name).handlers[:], logging.getLogger(name).level) for name in ("uvicorn", "lossgrid")
+    }
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    for name, (found, level) in loggers.items():
+        logging.getLogger(name).handlers[:] = found
+        logging.getLogger(name).setLevel(level)
+        logging.getLogger(name).propagate = True
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_it_is_told_to_stop(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], ending: signal.Signals
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("LOSSGRID_PORT", str(port))
+    answers: list[httpx.Response] = []
+
+    def visit() -> None:
+        deadline = time.monotonic() + 20
+        while not answers and time.monotonic() < deadline:
+            try:
+                answers.append(httpx.get(f"http://127.0.0.1:{port}/readyz"))
+            except httpx.TransportError:
+                time.sleep(0.05)
+        os.kill(os.getpid(), ending)
+
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    with pytest.raises(SystemExit) as end:
+        main()
+    visitor.join()
+    assert end.value.code == 0
+    assert [answer.json() for answer in answers] == [{"status": "ready"}]
+    assert "server" not in answers[0].headers
+    said = capfd.readouterr()
+    for path in ("", "/docs", "/redoc", "/problems"):
+        assert f"http://127.0.0.1:{port}{path}" in said.out
+    assert "Traceback" not in said.err
+
+
+def test_impossible_settings_stop_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOSSGRID_PORT", "-1")
+    monkeypatch.setenv("LOSSGRID_PROT", "8000")
+    assert main() == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "did you mean LOSSGRID_PORT?" in lines[0]
+    assert lines[1].startswith("lossgrid: LOSSGRID_PORT is not possible: ")
+
+
+def test_a_port_that_is_taken_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("LOSSGRID_PORT", str(port))
+        assert main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"lossgrid: cannot listen on 127.0.0.1 port {port}: address already in use")
+    assert "LOSSGRID_PORT" in line
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:"),  # noqa: S104 - for a moment, and nothing is served
+        ("::1", "http://[::1]:"),
+        ("::", "http://[::1]:"),
+    ],
+)
+def test_the_greeting_is_an_address_that_can_be_opened(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str, told: str
+) -> None:
+    monkeypatch.setenv("LOSSGRID_HOST", host)
+    monkeypatch.setenv("LOSSGRID_PORT", "0")
+    monkeypatch.setattr("app.server.serve", lambda _, listening, **__: listening.close())
+    if ":" in host and not socket.has_dualstack_ipv6():
+        assert main() == 2
+        return
+    assert main() == 0
+    assert told in capsys.readouterr().out
+
+
+def test_a_handler_set_before_serving_ends_a_slow_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr("app.settings.from_environment", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 0
+
+
+def test_without_settings_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOSSGRID_ROOT_PATH", "/grid")
+    with asyncio.Runner() as runner:
+        document = InProcess(create_app(), runner).get("/openapi.json").json()
+    assert document["servers"] == [{"url": "/grid"}]
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'\nversion = "{an_app().version}"\n' in text
+
+
+@pytest.mark.parametrize("content", [None, "", "[project]", "no toml"])
+def test_without_a_project_file_the_version_is_that_of_the_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    project = tmp_path / "pyproject.toml"
+    if content is not None:
+        project.write_text(content, encoding="utf-8")
+    monkeypatch.setattr("app.api.document.version", lambda _: "9.9")
+    assert version_of(project) == "9.9"
+
+
+def test_a_service_that_is_neither_has_no_version(tmp_path: Path) -> None:
+    assert version_of(tmp_path / "none") in {"0", an_app().version}
+
+
+def test_the_package_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("LOSSGRID_COLOUR", "red")
+    monkeypatch.delitem(sys.modules, "app.__main__")
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("app", run_name="__main__")
+    assert end.value.code == 2
+    assert "LOSSGRID_COLOUR" in capsys.readouterr().err
