@@ -5,7 +5,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 	--no-emit-index-url --no-annotate --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format openapi lock image samples clean
+.PHONY: help setup run test lint format openapi lock image samples hooks clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,9 +53,14 @@ lock: .venv/.dev ## resolve the locked requirements anew
 image: ## build the container image lossgrid
 	docker build --tag lossgrid .
 
-samples: .venv/bin/python ## train the digits VAE again and write samples/
+samples: .venv/bin/python ## train the digits VAE again, write samples/ and its checksums
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/samples.txt
 	$(BIN)/python -m scripts.train_digits_vae
+	$(BIN)/python -m scripts.fit_question_batch
+	cd samples && sha256sum *.json *.npz > SHA256SUMS
+
+hooks: ## let git ask ruff and the contract before every commit
+	git config core.hooksPath scripts/hooks
 
 clean: ## remove what the other targets made
 	rm -rf .venv .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
