@@ -1,6 +1,6 @@
 """Named small batches, the hard inputs of the contract, and Hypothesis strategies for the rest.
 
-A batch is a plain dictionary of arrays, what `Batch.of` takes; nothing here computes a loss.  Hard inputs are given by
+A batch is a plain dictionary of arrays, what `Batch.of` takes; nothing here computes a loss. Hard inputs are given by
 the name of their kind, so that a failing test says what was hard about it.
 """
 
@@ -191,7 +191,21 @@ def _of_logits(rng: np.random.Generator, size: int) -> dict[str, tuple[Array, Ar
         "the logit matches a tiny x": (np.exp(negative), negative),
         "next to one half and to 0": (0.5 - _magnitudes(rng, size, -16.5, -3), _magnitudes(rng, size, -17, -3)),
         "one half at 0": (np.full(3, 0.5), np.array([0.0, -0.0, 1e-300])),
+        "the logit of x": (soft, np.log(soft / (1.0 - soft))),
+        "the logit of x, about one half": (near_half := _near_half(rng, size), 2.0 * np.arctanh(2.0 * near_half - 1.0)),
+        "its first term, about one half": (near_half, 4.0 * (near_half - 0.5)),
+        # Found by review: 2**-73 of the terms is left of the first; of the third, 2**-98, as three terms of a series
+        # of its logit are doubles.
+        "hardly anything is left": (
+            np.array([0.5537014855765868, 0.16270285601447543, 0.5 + 3 * 2.0**-26, 0.5 - 3 * 2.0**-26]),
+            np.array([0.21563766384491695, -1.6382534502836104, tiny := 3 * 2.0**-24 + 9 * 2.0**-74, -tiny]),
+        ),
     }
+
+
+def _near_half(rng: np.random.Generator, size: int) -> Array:
+    """Draw numbers about 1/2 that are multiples of 2**-54: their distance from 1/2 is exact."""
+    return np.asarray(0.5 - np.rint(_magnitudes(rng, size, -15, -1) * 2.0**54) / 2.0**54)
 
 
 def _of_rates(rng: np.random.Generator, size: int) -> dict[str, tuple[Array, Array]]:

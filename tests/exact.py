@@ -1,10 +1,10 @@
-"""The oracle: the contract's formulas in 50 digits and more, written as naively as possible.
+"""The oracle: the formulas of docs/contract.md in 50 digits and more, written as naively as possible.
 
 Nothing is rearranged to spare digits, and nothing is imported from the service: where a formula cancels, as
 ``exp(v) + mu**2 - 1 - v`` does, it is simply evaluated with as many digits more as can cancel (`_enough_digits`).
 
-Every answer is a `Number`: its value, and the bound to which an error is compared.  That is the magnitude of the value,
-except where terms of either sign must cancel (section 6 of the contract), where it is the sum of the terms' magnitudes.
+Every answer is a `Number`: its value, and the bound to which an error is compared. That is the magnitude of the value,
+except where terms of either sign must cancel ("Accuracy" there), where it is the sum of the terms' magnitudes.
 """
 
 import math
@@ -19,6 +19,7 @@ from mpmath import mpf
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "DIGITS",
     "EPS",
     "FOUR_EPS",
     "WORST",
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 EPS: Final = 2.0**-52
-FOUR_EPS: Final = 4 * EPS  # the contract's promise for every number
+FOUR_EPS: Final = 4 * EPS  # what docs/contract.md promises of every number
 
 #: The digits of everything that does not cancel; linear combinations of answers are taken with these.
 DIGITS: Final = 60
@@ -172,13 +173,6 @@ def _bce_slope(x: mpf, y: mpf) -> mpf:
     return first + second
 
 
-def _logit_slope(x: mpf, y: mpf) -> Number:
-    """Give sigmoid(y) - x; what is left when the two agree to 50 bits is bounded by those bits, not by itself."""
-    sigmoid = 1 / (1 + mpmath.exp(-y))
-    nearer_end = min(x + sigmoid, (1 - x) + (1 - sigmoid))
-    return Number(sigmoid - x, max(abs(sigmoid - x), nearer_end * mpf(2) ** -50))
-
-
 VALUES: Final[Mapping[str, Callable[..., Number]]] = {
     "squared_error": lambda x, y: number((x - y) ** 2),
     "half_squared_error": lambda x, y: number((x - y) ** 2 / 2),
@@ -205,7 +199,7 @@ SLOPES: Final[Mapping[str, Callable[..., Number]]] = {
     "smooth_l1": lambda x, y, delta=ONE: number(_huber_slope(x, y, delta) / delta),
     "log_cosh": lambda x, y: number(mpmath.tanh(y - x)),
     "binary_cross_entropy": lambda x, y: number(_bce_slope(x, y)),
-    "binary_cross_entropy_with_logits": _logit_slope,
+    "binary_cross_entropy_with_logits": lambda x, y: number(1 / (1 + mpmath.exp(-y)) - x),
     "gaussian_nll": lambda x, y, variance=ONE: number((y - x) / variance),
     "poisson_nll": lambda x, y: number((y - x) / y),
     "squared_log_error": lambda x, y: number(2 * (mpmath.log(1 + y) - mpmath.log(1 + x)) / (1 + y)),
@@ -248,7 +242,7 @@ TERMS: Final = ("sum_mean", "mean_mean", "sum_sum", "mean_sum")
 
 @dataclass(frozen=True)
 class Answer:
-    """Everything that section 3 of the contract publishes about a batch, by its names there.
+    """Everything that is published about a batch, by its names in docs/contract.md ("The answer").
 
     Arrays are rows of the flattened samples; what is absent without mu and logvar is None.
     """
@@ -296,7 +290,7 @@ def _per_sample(elements: Rows) -> dict[str, list[Number]]:
     }
 
 
-def answer(  # noqa: PLR0913 - the contract's options, by name
+def answer(  # noqa: PLR0913 - the options of a request, by name
     arrays: Mapping[str, NDArray[Any]],
     loss: str = "squared_error",
     *,
@@ -310,9 +304,9 @@ def answer(  # noqa: PLR0913 - the contract's options, by name
     Parameters
     ----------
     arrays
-        ``x`` and ``y``; perhaps ``mu`` and ``logvar``, ``sample_weight``.  Any dtype whose values doubles can hold.
+        ``x`` and ``y``; perhaps ``mu`` and ``logvar``, ``sample_weight``. Any dtype whose values doubles can hold.
     loss, beta, parameters
-        As in the contract; the loss by its name, `parameters` its delta or variance.
+        As in a request; the loss by its name, `parameters` its delta or variance.
     collapse, gradients
         Whether to compute what takes another pass: `total_variance` (0 otherwise), `gradients` (none otherwise).
     """

@@ -116,7 +116,7 @@ class Recipe:
     divergence
         `GAUSSIAN`, or in words what is in its place.
     parameters
-        Values of the names in the formulas: the row's, or this recipe's own.  A parameter of a loss (`delta`,
+        Values of the names in the formulas: the row's, or this recipe's own. A parameter of a loss (`delta`,
         `variance`) may be among them; where it is not, it is the caller's.
     features
         What stands for the D features, where that is not simply every element of a sample; or None.
@@ -224,7 +224,7 @@ class Convention:
     source
         Where it was read.
     verified
-        Whether the source text itself was read.  Rows that are known from quotations only say False.
+        Whether the source text itself was read. Rows that are known from quotations only say False.
     parameters
         Names in its formulas and their defaults.
     recipes

@@ -11,9 +11,9 @@ __all__ = ["as_document"]
 def as_document(convention: Convention) -> dict[str, Any]:
     """Return one row for a catalogue.
 
-    Formulas are text that `Expression.of` reads again, in the symbols of `SYMBOLS` and the row's parameters.  In
+    Formulas are text that `Expression.of` reads again, in the symbols of `SYMBOLS` and the row's parameters. In
     `total`, ``sum_mean(squared_error)`` is the reconstruction reduced in that way, and ``kl`` the divergence of this
-    service.  What is not known, or does not apply, is None.
+    service. What is not known, or does not apply, is None.
     """
     source, posterior = convention.source, convention.posterior
     return {

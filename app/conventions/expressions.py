@@ -6,13 +6,13 @@ effective beta of a convention are found in this way.
 """
 
 import ast
-import math
 import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Final, TypeVar
 
 __all__ = ["ONE", "SYMBOLS", "ZERO", "Expression", "ExpressionError"]
 
@@ -51,6 +51,7 @@ _OUT_OF_PROPORTION = "a number or a power out of all proportion"
 
 _Powers = tuple[tuple[str, int], ...]
 _Term = tuple[Fraction, _Powers]
+_Number = TypeVar("_Number", float, Decimal)
 
 
 class ExpressionError(ValueError):
@@ -95,15 +96,26 @@ class Expression:
     def value(self, names: Mapping[str, float]) -> float:
         """Evaluate in double precision.
 
-        One rounding for each multiplication and a single division in each product.  The result is infinite or NaN
-        where it lies beyond double precision: the caller looks.
+        One rounding for each multiplication and a single division in each product. The result is infinite or NaN where
+        it lies beyond double precision: the caller looks.
 
         Raises
         ------
         KeyError
             A name has no value.
         """
-        return sum((_product(coefficient, powers, names) for coefficient, powers in self.terms), start=0.0)
+        return sum((_product(coefficient, powers, names, float) for coefficient, powers in self.terms), start=0.0)
+
+    def exact(self, names: Mapping[str, Decimal]) -> Decimal:
+        """Evaluate in decimals, in the caller's context; NaN where a divisor is 0.
+
+        Raises
+        ------
+        KeyError
+            A name has no value.
+        """
+        products = (_product(coefficient, powers, names, Decimal) for coefficient, powers in self.terms)
+        return sum(products, start=Decimal(0))
 
     def __add__(self, other: "Expression") -> "Expression":
         """Return the sum."""
@@ -186,16 +198,16 @@ def _power(base: Expression, power: int) -> Expression:
     return result
 
 
-def _product(coefficient: Fraction, powers: _Powers, names: Mapping[str, float]) -> float:
+def _product(coefficient: Fraction, powers: _Powers, names: Mapping[str, _Number], kind: type[_Number]) -> _Number:
     """Evaluate one product: everything above the line, everything below, one division."""
-    above, below = float(coefficient.numerator), float(coefficient.denominator)
+    above, below = kind(coefficient.numerator), kind(coefficient.denominator)
     for name, power in powers:
         for _ in range(abs(power)):
             if power > 0:
                 above *= names[name]
             else:
                 below *= names[name]
-    return above / below if below else math.nan
+    return above / below if below else kind("nan")
 
 
 def _split(coefficient: Fraction, powers: _Powers) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:

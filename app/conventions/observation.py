@@ -1,15 +1,21 @@
-"""What each code base would report for a batch, from the few numbers that the service has of it."""
+"""What each code base would report for a batch, from the few numbers that the service has of it.
+
+The arithmetic is decimal, as in the report, and each number is rounded to double precision once, where it is published:
+it is off by half an eps more than the terms that it is made of. A total of terms of either sign is compared to the sum
+of their magnitudes, as everywhere.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 from types import MappingProxyType
 from typing import Final
 
 from app.conventions.convention import GAUSSIAN, UNREDUCED, Convention, Recipe
 from app.conventions.table import CONVENTIONS
-from app.conventions.usage import unit
 from app.losses.elementwise import LOSSES
+from app.losses.variants import DIGITS
 
 __all__ = ["Extent", "LeftOut", "Observed", "Reading", "losses_needed", "observe", "observe_all"]
 
@@ -37,18 +43,22 @@ class Extent:
 
     def symbols(self) -> Mapping[str, float]:
         """Return the values of the symbols of `SYMBOLS`; those of the latents only where there are any."""
+        return {name: float(value) for name, value in self.exact_symbols().items()}
+
+    def exact_symbols(self) -> Mapping[str, Decimal]:
+        """Return the same in decimals."""
         last = self.features[-1] if self.features else 1
-        found: dict[str, float] = {
-            "N": self.weight,
-            "mean_weight": self.weight / self.samples,
-            "other_axes": math.prod(self.features[:-1]),
-            "channels": last if len(self.features) >= _AXES_OF_AN_IMAGE else 1,
-            "ln_2pi": math.log(math.tau),
-            "D": math.prod(self.features),
+        found = {
+            "N": Decimal(self.weight),
+            "mean_weight": DIGITS.divide(Decimal(self.weight), self.samples),
+            "other_axes": Decimal(math.prod(self.features[:-1])),
+            "channels": Decimal(last if len(self.features) >= _AXES_OF_AN_IMAGE else 1),
+            "ln_2pi": _LN_2PI,
+            "D": Decimal(math.prod(self.features)),
         }
         if self.latents is not None:
-            found["L"] = math.prod(self.latents)
-            found["last_latent_axis"] = self.latents[-1] if len(self.latents) > 1 else 1
+            found["L"] = Decimal(math.prod(self.latents))
+            found["last_latent_axis"] = Decimal(self.latents[-1] if len(self.latents) > 1 else 1)
         return found
 
 
@@ -130,16 +140,16 @@ class LeftOut:
 
 
 _AXES_OF_AN_IMAGE: Final = 3
-_LOGITS: Final = "binary_cross_entropy_with_logits"
+_LN_2PI: Final = Decimal("1.8378770664093454835606594728112352797227949472756")
 
 
 def losses_needed(loss: str, parameters: Mapping[str, float]) -> tuple[tuple[str, Mapping[str, float]], ...]:
     """Return the further losses that a batch has to be tallied with so that every row can speak that can.
 
     Each is a fold of its own, with a `Reading` as its outcome; one that refuses the batch (values out of its domain)
-    is handed to `observe_all` as refused instead.  ``squared_error`` costs no fold after a Gaussian loss: it is D times
-    the report's optimal decoder variance.  After ``binary_cross_entropy_with_logits`` there are none: y then are
-    logits, and nothing else can be said about them.
+    is handed to `observe_all` as refused instead. ``squared_error`` costs no fold after a Gaussian loss: it is D times
+    the report's optimal decoder variance. After a cross entropy of logits there are none: y then are logits, and
+    nothing else can be said about them.
 
     Parameters
     ----------
@@ -151,7 +161,7 @@ def losses_needed(loss: str, parameters: Mapping[str, float]) -> tuple[tuple[str
     tuple
         Names with parameters, in the order of the catalogue of losses.
     """
-    if loss == _LOGITS:
+    if LOSSES[loss].cross_entropy_of == "logits":
         return ()
     asked = Reading(loss, parameters, 0.0)
     needed = {name: own for name, own, recipes in _NEEDS if not any(_told_by(asked, recipe) for recipe in recipes)}
@@ -188,7 +198,7 @@ def observe(
     """Return what one convention would report for a batch: one number for each of its settings.
 
     Its parameters have their defaults, save those of the loss itself, which are the reading's unless the row fixes
-    them.  The first reading that tells the row anything is the one that is used, so the loss that was asked for comes
+    them. The first reading that tells the row anything is the one that is used, so the loss that was asked for comes
     first.
 
     Parameters
@@ -213,16 +223,20 @@ def observe(
     if convention.not_affine is not None:
         return LeftOut(convention.id, f"is no affine combination of the two terms, {convention.not_affine}")
     reasons: list[str] = []
+    symbols = extent.exact_symbols()
     for reading in readings:
         found: list[Observed] = []
-        for recipe in convention.recipes:
-            outcome = (
-                _obstacle(recipe, kl) or _observe(convention, recipe, reading, kl, extent) or _absence(recipe, refused)
-            )
-            if isinstance(outcome, str):
-                reasons.append(outcome)
-            else:
-                found.append(outcome)
+        with localcontext(DIGITS):
+            for recipe in convention.recipes:
+                outcome = (
+                    _obstacle(recipe, kl)
+                    or _observe(convention, recipe, reading, kl, symbols)
+                    or _absence(recipe, refused)
+                )
+                if isinstance(outcome, str):
+                    reasons.append(outcome)
+                else:
+                    found.append(outcome)
         if found:
             return tuple(found)
     return LeftOut(convention.id, reasons[0])
@@ -256,83 +270,80 @@ def _charges_kl(recipe: Recipe) -> bool:
 
 
 def _observe(
-    convention: Convention, recipe: Recipe, reading: Reading, kl: float | None, extent: Extent
+    convention: Convention, recipe: Recipe, reading: Reading, kl: float | None, symbols: Mapping[str, Decimal]
 ) -> Observed | str | None:
     """Return what one setting of a convention gives; a reason where that is no double; None if the loss is another."""
     relation = _told_by(reading, recipe)
     if relation is None:
         return None
-    names = {**extent.symbols(), **recipe.parameters}
+    names = {**symbols, **{name: Decimal(value) for name, value in recipe.parameters.items()}}
     factor, offset = relation
-    constant = 0.0
+    constant = zero = Decimal(0)
     reconstruction = scale = reduced = weight = effective_beta = None
     if recipe.scale is not None:
-        scale = recipe.scale.value(names) * factor
-        constant = recipe.scale.value(names) * (offset + recipe.constant.value(names)) * names["D"]
-        reconstruction = scale * reading.reconstruction + constant
+        scale = recipe.scale.exact(names) * factor
+        constant = recipe.scale.exact(names) * (offset + recipe.constant.exact(names)) * names["D"]
+        reconstruction = scale * Decimal(reading.reconstruction) + constant
     if recipe.kl_reduction is not None and kl is not None and _charges_kl(recipe):
-        reduced, weight = recipe.kl_reduction.value(names) * kl, recipe.weight.value(names)
+        reduced, weight = recipe.kl_reduction.exact(names) * Decimal(kl), recipe.weight.exact(names)
         if recipe.effective_beta is not None:
-            effective_beta = recipe.effective_beta.value(names) / factor
-    total = (reconstruction or 0.0) + (weight or 0.0) * (reduced or 0.0)
-    if not all(math.isfinite(number or 0.0) for number in (total, reconstruction, reduced, scale, effective_beta)):
-        return "gives a number beyond double precision"
-    return Observed(
+            effective_beta = recipe.effective_beta.exact(names) / factor
+    total = (reconstruction or zero) + (weight or zero) * (reduced or zero)
+    observed = Observed(
         id=convention.id,
         when=recipe.when,
         loss=reading.loss,
-        reconstruction=reconstruction,
-        kl=reduced,
-        kl_weight=weight,
-        total=total,
-        scale=scale,
-        effective_beta=effective_beta,
-        constant=constant,
+        reconstruction=_rounded(reconstruction),
+        kl=_rounded(reduced),
+        kl_weight=_rounded(weight),
+        total=float(total),
+        scale=_rounded(scale),
+        effective_beta=_rounded(effective_beta),
+        constant=float(constant),
         caveat=convention.caveat,
     )
+    numbers = (observed.total, observed.reconstruction, observed.kl, observed.scale, observed.effective_beta)
+    if not all(math.isfinite(number or 0.0) for number in numbers):
+        return "gives a number beyond double precision"
+    return observed
 
 
-def _told_by(reading: Reading, recipe: Recipe) -> tuple[float, float] | None:
+def _rounded(number: Decimal | None) -> float | None:
+    """Round a number to double precision, if there is one."""
+    return None if number is None else float(number)
+
+
+def _told_by(reading: Reading, recipe: Recipe) -> tuple[Decimal, Decimal] | None:
     """Return how a recipe's loss follows from a reading's, its own name before those of its kin; None if it does not.
 
     A recipe without a reconstruction follows from any.
     """
     if not recipe.losses:
-        return 1.0, 0.0
+        return Decimal(1), Decimal(0)
     names = sorted(recipe.losses, key=lambda name: name != reading.loss)
     return next(filter(None, (_relation(reading, name, recipe) for name in names)), None)
 
 
-def _relation(reading: Reading, loss: str, recipe: Recipe) -> tuple[float, float] | None:
+def _relation(reading: Reading, loss: str, recipe: Recipe) -> tuple[Decimal, Decimal] | None:
     """Return factor and constant such that an element of `loss` is ``factor * l + constant``; None if it is not so."""
-    fixed = {name: recipe.parameters[name] for name in LOSSES[loss].parameters if name in recipe.parameters}
+    row, read = LOSSES[loss], LOSSES[reading.loss]
+    fixed = {name: recipe.parameters[name] for name in row.parameters if name in recipe.parameters}
     if any(reading.parameters.get(name, value) != value for name, value in fixed.items()):
         return None
-    units = _multiple(reading.loss, reading.parameters)
-    if unit(loss) == unit(reading.loss):
-        return _multiple(loss, {**reading.parameters, **fixed}) / units, 0.0
-    if unit(reading.loss) == "squared_error" and loss == "gaussian_nll" and fixed:
-        variance = fixed["variance"]
-        return 1 / (2 * variance) / units, math.log(math.tau * variance) / 2
+    if row.unit == read.unit:
+        units = Decimal(row.units({**reading.parameters, **fixed})) / Decimal(read.units(reading.parameters))
+        return units, Decimal(0)
+    if read.squared_error_factor is not None and loss == "gaussian_nll" and fixed:
+        variance = Decimal(fixed["variance"])
+        return Decimal(read.squared_error_factor) / (2 * variance), (_LN_2PI + variance.ln()) / 2
     return None
-
-
-def _multiple(loss: str, parameters: Mapping[str, float]) -> float:
-    """Return how many times its unit a loss is."""
-    match loss:
-        case "half_squared_error":
-            return 0.5
-        case "huber":
-            return parameters["delta"]
-        case _:
-            return 1.0
 
 
 def _tallied_as(loss: str, recipe: Recipe) -> tuple[str, Mapping[str, float]]:
     """Return the loss, with its parameters, by whose tally a recipe's loss is told."""
     if loss == "gaussian_nll" and "variance" in recipe.parameters:
         return "squared_error", {}
-    name = unit(loss)
+    name = LOSSES[loss].unit
     return name, {own: recipe.parameters.get(own, default) for own, default in LOSSES[name].parameters.items()}
 
 

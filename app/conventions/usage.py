@@ -10,33 +10,18 @@ from app.conventions.table import CONVENTIONS
 from app.losses.elementwise import LOSSES
 from app.losses.reduction import TERM_REDUCTIONS, VARIANTS
 
-__all__ = ["index", "unit", "used_by"]
+__all__ = ["index", "used_by"]
 
-_UNITS: Final[Mapping[str, str]] = {
-    "half_squared_error": "squared_error",
-    "binary_cross_entropy_with_logits": "binary_cross_entropy",
-    "huber": "smooth_l1",
-}
 _SIZES: Final = frozenset({"N", "D", "L"})
-
-
-def unit(loss: str) -> str:
-    """Return the loss of which another is a constant multiple: losses of one unit are kin.
-
-    Half the squared error; Huber, which is delta times smooth L1; binary cross-entropy from logits, which is that of
-    the probabilities they stand for, so that one model reports one number.  `gaussian_nll` is by itself: it differs
-    from the squared error by a constant too, which moves every number that is printed.
-    """
-    return _UNITS.get(loss, loss)
 
 
 def used_by(loss: str, variant: str) -> tuple[str, ...]:
     """Return the ids of the conventions that compute a variant of a loss, in the order of the catalogue.
 
-    These are the rows with a recipe that reduces this loss, or a kin of it (`unit`), in exactly this way, up to a
+    These are the rows with a recipe that reduces this loss, or a kin of it (`Loss.unit`), in exactly this way, up to a
     constant factor on the reconstruction and whatever weight the KL term has: a row with a weight of 0.1 is among
-    those that use the variant.  For a variant without a KL term they are the rows without one: functions of
-    frameworks, and plain autoencoders.  Rows that are not affine, whose divergence is another one, that add a constant
+    those that use the variant. For a variant without a KL term they are the rows without one: functions of
+    frameworks, and plain autoencoders. Rows that are not affine, whose divergence is another one, that add a constant
     to each element, or whose factor depends on the size of the batch (a mean divided by the batch size once more), are
     in none.
 
@@ -61,10 +46,10 @@ def index(conventions: Mapping[str, Convention]) -> Mapping[str, Mapping[str, tu
     for convention in conventions.values():
         for recipe, variant in _computing(convention):
             for loss in recipe.losses:
-                users[unit(loss), variant][convention.id] = None
+                users[LOSSES[loss].unit, variant][convention.id] = None
     index: dict[str, Mapping[str, tuple[str, ...]]] = {}
     for row in LOSSES.values():
-        ids = {variant: tuple(users[unit(row.name), variant]) for variant in (*TERM_REDUCTIONS, *VARIANTS)}
+        ids = {variant: tuple(users[row.unit, variant]) for variant in (*TERM_REDUCTIONS, *VARIANTS)}
         index.update(dict.fromkeys((row.name, *row.aliases), MappingProxyType(ids)))
     return MappingProxyType(index)
 

@@ -2,9 +2,10 @@
 
     arrays --Batch.of--> Batch, and with an Objective: --chunks, tally--> Tally --report--> Report
 
-What is in the rooms: `batch` the door; `domains`, `elementwise` and `divergence` the losses; `summation` and `doubled`
-digits; `tally` the one pass over the arrays; `reduction`, `variants`, `cautions` and `report` the arithmetic after it;
-`matrices`, `gradients` and `collapse` what is made where it is asked for; `errors` and `refusals` what can be wrong.
+What is in the rooms: `batch` the door; `domains`, `elementwise`, `sigmoid` and `divergence` the losses; `summation`,
+`doubled` and `tripled` digits; `tally` the one pass over the arrays; `reduction`, `variants`, `cautions` and `report`
+the arithmetic after it; `matrices`, `gradients` and `collapse` what is made where it is asked for; `errors` and
+`refusals` what can be wrong.
 """
 
 from app.losses.arrays import EPS, Array
@@ -16,6 +17,7 @@ from app.losses.errors import (
     Fault,
     InvalidOption,
     LossInputError,
+    MissingArray,
     NotFinite,
     OutOfDomain,
     Overflow,
@@ -49,6 +51,7 @@ __all__ = [
     "Latent",
     "Loss",
     "LossInputError",
+    "MissingArray",
     "NotFinite",
     "Objective",
     "OutOfDomain",

@@ -14,7 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from app.losses.arrays import Array
-from app.losses.errors import Fault, InvalidOption, LossInputError, NotFinite, OutOfDomain, ShapeMismatch, WrongType
+from app.losses.errors import (
+    Fault,
+    InvalidOption,
+    LossInputError,
+    MissingArray,
+    NotFinite,
+    OutOfDomain,
+    ShapeMismatch,
+    WrongType,
+)
 from app.losses.refusals import refusal
 
 __all__ = ["ARRAY_NAMES", "CHUNK_ELEMENTS", "Batch", "Chunk"]
@@ -26,7 +35,6 @@ CHUNK_ELEMENTS = 65_536
 """Elements of `x` in a chunk: 512 KiB as float64, so that x, y and what is made of them stay in a core's own cache."""
 
 _REAL_KINDS = "biuf"
-_TINY_WEIGHT_EXPONENT = -64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +50,9 @@ class Batch:
     sample_weight
         Weights as uploaded, shape (N,), or None.
     weight_exponent
-        Chunks hold ``sample_weight / 2**weight_exponent``. It is 0 but for weights that are all tiny, whose products
-        with small losses would fall below double precision. Only a sum over the batch depends on it.
+        Chunks hold ``sample_weight / 2**weight_exponent``. It is 0 but for weights whose sum is below 1/2, whose
+        products with small losses could fall below double precision: with it, their sum is between 1/2 and 1, so that
+        no mean over the batch overflows on its way either. Only a sum over the batch depends on it.
     """
 
     x: NDArray[Any]
@@ -59,10 +68,12 @@ class Batch:
 
         Raises
         ------
+        MissingArray
+            There is no x or no y, or one of mu and logvar without the other. Every such array is named.
         WrongType
             A dtype without real numbers (complex, text, objects, dates, records). Every such array is named.
         ShapeMismatch
-            An array that is missing or empty, or whose shape does not fit the others'. Every such array is named.
+            An array that is empty, or whose shape does not fit the others'. Every such array is named.
         InvalidOption
             An array of a name that no batch has.
         NotFinite, OutOfDomain
@@ -73,6 +84,9 @@ class Batch:
         faults = [Fault((name,), known) for name in found if name not in ARRAY_NAMES]
         if faults:
             raise refusal(InvalidOption, *faults)
+        faults = list(_missing(found))
+        if faults:
+            raise refusal(MissingArray, *faults)
         faults = [
             Fault((name,), f"is of type {array.dtype.name}; real numbers are wanted")
             for name, array in found.items()
@@ -80,7 +94,7 @@ class Batch:
         ]
         if faults:
             raise refusal(WrongType, *faults)
-        faults = [fault for name in ARRAY_NAMES if (fault := _misfit(name, found)) is not None]
+        faults = [fault for name in ARRAY_NAMES if name in found and (fault := _misfit(name, found)) is not None]
         if faults:
             raise refusal(ShapeMismatch, *faults)
         weight = found.get("sample_weight")
@@ -172,9 +186,7 @@ class Batch:
 
     def _not_finite(self) -> Iterator[Fault]:
         """Look through every array for values that are not finite: one fault for each array that has some."""
-        for name in ("x", "y", "mu", "logvar"):
-            if self.array(name) is None:
-                continue
+        for name in ("x", "y") if self.mu is None else ("x", "y", "mu", "logvar"):
             count, first = 0, -1
             for start, stop in self.cuts():
                 block = self.block(name, start, stop)
@@ -225,29 +237,31 @@ def _as_float64(block: NDArray[Any]) -> Array:
         return np.ascontiguousarray(block, dtype=np.float64).reshape(block.shape[0], -1)
 
 
+def _missing(found: Mapping[str, NDArray[Any]]) -> Iterator[Fault]:
+    """Name the arrays that should be there and are not."""
+    for pair in (("x", "y"), ("mu", "logvar")):
+        if pair == ("x", "y") or found.keys() & set(pair):
+            why = "a batch needs x and y" if pair == ("x", "y") else "mu and logvar come together"
+            yield from (Fault((name,), f"is missing; {why}") for name in pair if name not in found)
+
+
 def _misfit(name: str, found: Mapping[str, NDArray[Any]]) -> Fault | None:
     """Say what is wrong with the shape of one array, given the others: None if nothing is."""
-    shape = found[name].shape if name in found else None
+    shape = found[name].shape
     partner = {"y": "x", "logvar": "mu"}.get(name, "")
-    wanted = found[partner].shape if partner in found else None
-    size = next((len(found[array]) for array in ("x", "y") if array in found and found[array].ndim), None)
+    wanted = found[partner].shape if partner else None
+    size = next((len(found[array]) for array in ("x", "y") if found[array].ndim), None)
     detail = None
-    if shape is None:
-        if name in ("x", "y"):
-            detail = "is missing; a batch needs x and y"
-        elif found.keys() & {"mu", "logvar"} and name != "sample_weight":
-            detail = "is missing; mu and logvar come together"
-    elif not shape:
+    if not shape:
         detail = "is a single number; an array whose first axis is the batch is wanted"
     elif 0 in shape:
         detail = f"is empty, with shape {shape}; at least one number is wanted along every axis"
-    elif wanted:
-        if shape != wanted:
-            detail = f"has shape {shape} but {partner} has {wanted}; they must be equal, nothing is broadcast"
+    elif wanted and shape != wanted:
+        detail = f"has shape {shape} but {partner} has {wanted}; they must be equal, nothing is broadcast"
     elif name == "sample_weight" and len(shape) > 1:
         detail = f"has shape {shape}; one number for each sample is wanted, shape (N,)"
     elif size not in (None, shape[0]):
-        detail = f"has {shape[0]} samples but x has {size}"
+        detail = f"has {shape[0]} {'sample' if shape[0] == 1 else 'samples'} but x has {size}"
     return None if detail is None else Fault((name,), detail)
 
 
@@ -264,8 +278,7 @@ def _exponent_of_weights(uploaded: NDArray[Any]) -> int:
     if fault is not None:
         kind, first, what = fault
         raise refusal(kind, Fault(("sample_weight", int(first)), f"{what}; a finite number >= 0 is wanted"))
-    largest = float(weight.max())
-    if largest == 0:
+    if weight.max() == 0:
         raise refusal(OutOfDomain, Fault(("sample_weight",), "holds only zeros; at least one weight above 0 is wanted"))
-    exponent = math.frexp(largest)[1]
-    return exponent if exponent < _TINY_WEIGHT_EXPONENT else 0
+    with np.errstate(over="ignore"):  # a sum that overflows is refused with the report
+        return min(0, math.frexp(float(weight.sum()))[1])

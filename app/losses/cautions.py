@@ -6,12 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from app.losses.tally import Tally
+from app.losses.tally import BEYOND_FLOAT16, Tally
 from app.losses.variants import Figures, Variant
 
 __all__ = ["Caution", "cautions"]
 
-_FLOAT16_MAX: Final = 65_504
 _TOO_HEAVY: Final = 10
 
 
@@ -35,7 +34,7 @@ class Caution:
 def cautions(
     tally: Tally, figures: Figures, active_units: int | None, variants: Mapping[str, Variant]
 ) -> tuple[Caution, ...]:
-    """Say everything that is to be said about a batch, in the order of the contract."""
+    """Say everything that is to be said about a batch, in the order of docs/contract.md ("The answer")."""
     return (
         *_of_targets(tally, figures),
         *_of_latents(tally, active_units),
@@ -52,8 +51,8 @@ def _of_targets(tally: Tally, figures: Figures) -> Iterator[Caution]:
         yield Caution(
             "bce_targets_not_binary",
             f"{_elements(counts.soft_targets)} of x {_are(counts.soft_targets)} neither 0 nor 1, so the loss cannot "
-            f"reach 0. The lowest reachable value is the entropy of the targets: {per_sample:.4g} nats per sample, "
-            f"{per_element:.4g} per element.",
+            f"reach 0. The lowest reachable value is the entropy of the targets: {per_sample!r} nats per sample, "
+            f"{per_element!r} per element.",
         )
     if counts.clamped_logs:
         yield Caution(
@@ -87,11 +86,11 @@ def _of_sums(tally: Tally, variants: Mapping[str, Variant]) -> Iterator[Caution]
             ("reconstruction", variant.partition("+")[0], values.reconstruction),
             ("kl", variant.partition("+")[2], values.kl),
         )
-        if value is not None and abs(value) > _FLOAT16_MAX
+        if value is not None and abs(value) >= BEYOND_FLOAT16
     )
     terms = [("reconstruction", tally.reconstruction), ("kl", tally.divergence)]
     for term, sums in terms:
-        count = 0 if sums is None else int(np.count_nonzero(np.abs(sums.hi) > _FLOAT16_MAX))
+        count = 0 if sums is None else int(np.count_nonzero(np.abs(sums.hi) >= BEYOND_FLOAT16))
         if count:
             beyond[f"{term} of {count} {'sample' if count == 1 else 'samples'}"] = None
     if beyond:
@@ -104,12 +103,17 @@ def _of_weights(figures: Figures, variants: Mapping[str, Variant]) -> Iterator[C
     optimal = float(figures.mean_squared_error)
     for name, variant in variants.items():
         implied, weights = variant.implied_decoder_variance, variant.kl_weight_for
-        if implied is not None and weights is not None and implied > _TOO_HEAVY * optimal:
-            yield Caution(
-                "kl_overweighted",
-                f"{name}: the implied decoder variance is {implied:.4g} and the optimal one {optimal:.4g}. A weight of "
-                f"{weights.optimal_variance:.4g} on this variant's KL term would make them equal.",
+        if implied is None or weights is None or implied <= _TOO_HEAVY * optimal:
+            continue
+        said = f"{name}: the implied decoder variance is {implied:.4g}"
+        if optimal:
+            said += (
+                f" and the optimal one {optimal:.4g}. A weight of {weights.optimal_variance:.4g} on this variant's KL "
+                f"term would make them equal."
             )
+        else:
+            said += ". The reconstruction is perfect, so the optimal one is 0, and no weight makes them equal."
+        yield Caution("kl_overweighted", said)
 
 
 def _elements(count: int) -> str:

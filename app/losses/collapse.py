@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from app.losses.arrays import EPS, Array
 from app.losses.batch import Batch
 from app.losses.doubled import two_sum
+from app.losses.elementwise import LOSSES
 from app.losses.errors import Fault, InvalidOption, Overflow
 from app.losses.objective import Objective
 from app.losses.refusals import refusal
 from app.losses.report import Report
 from app.losses.summation import Sum, VectorSum, batch_sum, column_sums, row_sums
-from app.losses.tally import SQUARED_ERRORS
 from app.losses.variants import DIGITS
 
 __all__ = ["LARGEST_SPECTRUM", "Collapse", "Forecast", "collapse"]
@@ -61,8 +61,8 @@ class Collapse:
     total_variance
         Sum over features of the weighted variance over the batch (divided by W, not N - 1).
     covariance_spectrum
-        Eigenvalues of the weighted covariance, largest first, min(N, D) of them, none negative. Those below what
-        rounding leaves of a zero are zero.
+        Eigenvalues of the weighted covariance, largest first, none negative: min(N, D) of them, where N leaves out
+        samples of weight 0. Those below what rounding leaves of a zero are zero.
     variants
         One forecast for each variant.
     """
@@ -118,8 +118,9 @@ def collapse(batch: Batch, objective: Objective, report: Report) -> Collapse:
     Overflow
         A variance or a bound beyond double precision.
     """
-    if objective.loss.name not in SQUARED_ERRORS:
-        raise _unavailable(f"is there for {' and '.join(SQUARED_ERRORS)} only, not for {objective.loss.name}")
+    if objective.loss.squared_error_factor is None:
+        able = [row.name for row in LOSSES.values() if row.squared_error_factor is not None]
+        raise _unavailable(f"is there for {' and '.join(able)} only, not for {objective.loss.name}")
     if batch.mu is None:
         raise _unavailable("needs mu and logvar")
     if min(batch.size, batch.feature_count) > LARGEST_SPECTRUM:

@@ -26,7 +26,7 @@ def divergence(mu: Array, logvar: Array) -> Array:
     """Compute 1/2 (exp(v) + mu^2 - 1 - v) for each latent dimension of each sample.
 
     The textbook formula has nothing left of its digits near the prior: at mu = 0 and v = 1e-8 its terms cancel to 0
-    where the answer is 2.5e-17, and expm1(v) - v is no cure (it keeps 8 of 16 digits there).  Hence the series.
+    where the answer is 2.5e-17, and expm1(v) - v is no cure (it keeps 8 of 16 digits there). Hence the series.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ def divergence(mu: Array, logvar: Array) -> Array:
     Returns
     -------
     Array
-        The same shape; >= 0, and exactly 0 at the prior.  Infinite where it overflows (logvar above 709.8, or mu above
-        1.8e154).  In nats.
+        The same shape; >= 0, and exactly 0 at the prior. Infinite where it overflows (logvar above 709.8, or mu above
+        1.8e154). In nats.
     """
     return 0.5 * mu * mu + 0.5 * _g(logvar)
 

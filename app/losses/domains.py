@@ -23,7 +23,7 @@ class Domain:
     low, high
         Its ends, infinite where there is none.
     low_belongs, high_belongs
-        Whether the ends are part of it.  An infinite end never belongs: a domain holds finite numbers.
+        Whether the ends are part of it. An infinite end never belongs: a domain holds finite numbers.
     """
 
     text: str

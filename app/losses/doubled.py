@@ -1,7 +1,7 @@
 """Arithmetic in doubled precision: a number held as two doubles, ``hi + lo``, some 106 bits long.
 
 For the few places where a plain double loses the digits that are wanted: sums of many terms, and differences of two
-numbers that are nearly equal.  The operations are the classic error-free transformations of Dekker (1971) and Knuth
+numbers that are nearly equal. The operations are the classic error-free transformations of Dekker (1971) and Knuth
 (1969); see Muller et al., "Handbook of Floating-Point Arithmetic", 2nd edition 2018, chapters 4 and 14.
 
 Everything works on arrays element by element, and expects its caller to have floating-point warnings off.

@@ -1,14 +1,13 @@
 """The catalogue of elementwise losses: for each its value, its slope and its row.
 
-x is the target, y the prediction, e = x - y.  A value ``l(x, y)`` and a slope ``dl/dy`` are functions of two arrays of
+x is the target, y the prediction, e = x - y. A value ``l(x, y)`` and a slope ``dl/dy`` are functions of two arrays of
 the same shape (any rank above 0, float64, inside the row's domains); their keyword-only parameters *are* the loss's.
-They give a new array of the same shape and write to neither input.  Every element is right to within 4 eps; an element
+They give a new array of the same shape and write to neither input. Every element is right to within 4 eps; an element
 that overflows is infinite or NaN, without a warning, and whoever sums them up says which sample it was.
 
-A new loss is one block here: the value, the slope, the row in `LOSSES`.  Its claims are what the property tests try.
+A new loss is one block here: the value, the slope, the row in `LOSSES`. Its claims are what the property tests try.
 """
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,45 +15,18 @@ from decimal import Context, Decimal
 from enum import StrEnum
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.losses.arrays import Array
 from app.losses.domains import ABOVE_MINUS_ONE, NON_NEGATIVE, POSITIVE, REAL, UNIT_INTERVAL, Domain
-from app.losses.doubled import exp_doubled, two_product, two_sum
+from app.losses.doubled import two_product, two_sum
 from app.losses.errors import Fault, UnknownLoss
+from app.losses.refusals import nearest, refusal
+from app.losses.sigmoid import sigmoid_less
 
-__all__ = [
-    "LOG_CLAMP",
-    "LOSSES",
-    "Claim",
-    "Loss",
-    "absolute_error",
-    "absolute_error_slope",
-    "binary_cross_entropy",
-    "binary_cross_entropy_slope",
-    "binary_cross_entropy_with_logits",
-    "binary_cross_entropy_with_logits_slope",
-    "find",
-    "gaussian_nll",
-    "gaussian_nll_slope",
-    "half_squared_error",
-    "half_squared_error_slope",
-    "huber",
-    "huber_slope",
-    "log_cosh",
-    "log_cosh_slope",
-    "poisson_nll",
-    "poisson_nll_slope",
-    "smooth_l1",
-    "smooth_l1_slope",
-    "squared_error",
-    "squared_error_slope",
-    "squared_log_error",
-    "squared_log_error_slope",
-]
+__all__ = ["CLAMPED_BELOW", "LOG_CLAMP", "LOSSES", "Claim", "Loss", "Multiple", "find"]
 
 
 class Claim(StrEnum):
@@ -69,6 +41,22 @@ class Claim(StrEnum):
     DEGREE_1 = "degree_1"  # l(c x, c y) = c l(x, y) for c > 0
     DEGREE_2 = "degree_2"  # l(c x, c y) = c^2 l(x, y)
     LIPSCHITZ = "lipschitz"  # no slope is steeper than 1
+
+
+@dataclass(frozen=True, slots=True)
+class Multiple:
+    """How one loss follows from another.
+
+    Attributes
+    ----------
+    of
+        Name of the other loss, which is no multiple itself.
+    times
+        How many times that one it is: a function of the parameters.
+    """
+
+    of: str
+    times: Callable[..., float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +81,11 @@ class Loss:
         For Gaussian losses a function of the loss's parameters: the factor v with which the loss is the negative
         log-likelihood, up to scale and constants, of a Gaussian decoder of fixed variance v times the effective beta.
         None for the others.
+    multiple
+        For a loss that is a constant times another one, which, and how many times; None for the others. The cross
+        entropy of logits is once that of the probabilities that they stand for, so that one model has one number.
+    cross_entropy_of
+        For a binary cross entropy what y is; None for the others. Of probabilities, logarithms are clamped.
     note
         Where the definition differs between frameworks: the trap.
     """
@@ -108,12 +101,30 @@ class Loss:
     y_domain: Domain = REAL
     claims: frozenset[Claim] = field(default_factory=frozenset)
     decoder_variance: Callable[..., float] | None = None
+    multiple: Multiple | None = None
+    cross_entropy_of: Literal["probabilities", "logits"] | None = None
     note: str
 
     @property
     def parameters(self) -> Mapping[str, float]:
         """The loss's parameters and their defaults."""
         return _parameters(self.value)
+
+    @property
+    def unit(self) -> str:
+        """Name of the loss of which this one is a multiple: its own where it is none. Losses of one unit are kin."""
+        return self.name if self.multiple is None else self.multiple.of
+
+    def units(self, parameters: Mapping[str, float]) -> float:
+        """How many times its unit it is, given its parameters; others may be among them."""
+        if self.multiple is None:
+            return 1.0
+        return self.multiple.times(**{name: parameters[name] for name in self.parameters})
+
+    @property
+    def squared_error_factor(self) -> float | None:
+        """What to multiply it with to get the squared error; None for losses that are no multiple of that."""
+        return 1 / self.units({}) if self.unit == "squared_error" else None
 
 
 @cache
@@ -123,7 +134,7 @@ def _parameters(value: Callable[..., Array]) -> Mapping[str, float]:
     return MappingProxyType({each.name: each.default for each in signature if each.kind is each.KEYWORD_ONLY})
 
 
-# Everything may overflow: e of 1e308 and -1e308, squares of 1e200.  Infinity and NaN are how the kernels say so.
+# Everything may overflow: e of 1e308 and -1e308, squares of 1e200. Infinity and NaN are how the kernels say so.
 _quietly = np.errstate(all="ignore")
 
 
@@ -217,7 +228,7 @@ def smooth_l1_slope(x: Array, y: Array, *, delta: float = 1.0) -> Array:
 _LOG_2: Final = 0.6931471805599453  # less than log(2) by _LOG_2_LOW
 _LOG_2_LOW: Final = 2.3190468138462996e-17
 
-# log(cosh(e)) = t/2 (1 - t q(t)) with t = e^2.  q on [0, 1] by Chebyshev interpolation in 60 digits, constant first:
+# log(cosh(e)) = t/2 (1 - t q(t)) with t = e^2. q on [0, 1] by Chebyshev interpolation in 60 digits, constant first:
 # mpmath.chebyfit(lambda t: (1 - 2 * log(cosh(sqrt(t))) / t) / t, [0, 1], 15), which errs by 4e-18.
 _LOG_COSH: Final = (
     0.16666666666666666,
@@ -243,7 +254,7 @@ def log_cosh(x: Array, y: Array) -> Array:
     """Compute log(cosh(e)).
 
     abs(e) + log1p(exp(-2 abs(e))) - log(2) never overflows, but cancels to nothing for small e: at e = 1e-8 it gives 0
-    or 1e-16 where the answer is 5e-17.  So up to abs(e) = 1 it is a polynomial in e^2 instead.
+    or 1e-16 where the answer is 5e-17. So up to abs(e) = 1 it is a polynomial in e^2 instead.
     """
     distance = absolute_error(x, y)
     near = distance <= 1.0
@@ -281,7 +292,7 @@ def log_cosh_slope(x: Array, y: Array) -> Array:
 # --- binary cross entropy -------------------------------------------------------------------------
 
 LOG_CLAMP: Final = -100.0  # what no logarithm of the binary cross entropy falls below
-_CLAMPED_BELOW: Final = 3.720075976020836e-44  # the first double above exp(LOG_CLAMP)
+CLAMPED_BELOW: Final = 3.720075976020836e-44  # the first double above exp(LOG_CLAMP)
 
 
 @_quietly
@@ -308,7 +319,7 @@ def binary_cross_entropy_slope(x: Array, y: Array) -> Array:
     """
     slope = y - x
     slope /= y * (1.0 - y)
-    clamped = y < _CLAMPED_BELOW
+    clamped = y < CLAMPED_BELOW
     if clamped.any():
         slope[clamped] = 1.0 - x[clamped]  # what is left is (1 - x) / (1 - y), and 1 - y is 1 to 43 digits
     clamped = y == 1.0
@@ -339,8 +350,8 @@ def binary_cross_entropy_with_logits_slope(x: Array, y: Array) -> Array:
     """Compute sigmoid(y) - x.
 
     With z = exp(-abs(y)) and s = z / (1 + z) it is s - x for y < 0 and (1 - x) - s for y >= 0, so labels of 0 and 1
-    keep all digits.  Where a soft label and its logit nearly agree the two terms cancel, and what is left is computed
-    again in doubled precision.
+    keep all digits. Where a soft label and its logit nearly agree the two terms cancel, and what is left is computed
+    again, in as much precision as that takes.
     """
     negative = y < 0.0
     size = np.abs(y)
@@ -348,29 +359,11 @@ def binary_cross_entropy_with_logits_slope(x: Array, y: Array) -> Array:
     s /= 1.0 + s
     other = np.where(negative, x, 1.0 - x)
     slope = s - other
-    # Outside of these factors the difference keeps its digits: at most 2.4 eps.  A quotient's bounds would overflow.
+    # Outside of these factors the difference keeps its digits: at most 2.4 eps. A quotient's bounds would overflow.
     cancels = (other < 4.0 * s) & (s < 8.0 * other)
     if cancels.any():
-        slope[cancels] = _nearly_cancelled(x[cancels], size[cancels], negative[cancels])
+        slope[cancels] = sigmoid_less(x[cancels], size[cancels], negative[cancels])
     return np.where(negative, slope, 0.0 - slope)
-
-
-def _nearly_cancelled(x: Array, size: Array, negative: NDArray[np.bool_]) -> Array:
-    """Compute s - q for s = z / (1 + z), z = exp(-size), q = x where `negative` and 1 - x elsewhere.
-
-    It is (z p - q) / (1 + z) with p = 1 - q: one difference of two products that are known in doubled precision.  With
-    z = m 2**-k everything is of the order of 1, however small the labels.
-    """
-    rest, rest_low = two_sum(np.ones_like(x), -x)
-    exactly = np.zeros_like(x)
-    p, p_low = np.where(negative, rest, x), np.where(negative, rest_low, exactly)
-    q, q_low = np.where(negative, x, rest), np.where(negative, exactly, rest_low)
-    m, m_low, k = exp_doubled(size)
-    product, product_low = two_product(m, p)
-    difference, lost = two_sum(product, -np.ldexp(q, k))
-    difference += lost + (product_low + (m_low * p + m * p_low) - np.ldexp(q_low, k))
-    difference /= 1.0 + np.ldexp(m, -k)
-    return np.ldexp(difference, -k)
 
 
 # --- likelihoods ----------------------------------------------------------------------------------
@@ -454,7 +447,7 @@ def squared_log_error_slope(x: Array, y: Array) -> Array:
 def _log_of_quotient(big: Array, small: Array) -> tuple[Array, Array]:
     """Compute log((1 + big) / (1 + small)) = log1p(q), q = (big - small) / (1 + small), as a number and its correction.
 
-    The difference of two logarithms cancels where big and small are near or where both are huge; q does not.  The
+    The difference of two logarithms cancels where big and small are near or where both are huge; q does not. The
     square that follows doubles every error, so q is taken with its low part: numerator and denominator exactly, the
     quotient with its remainder.
     """
@@ -468,7 +461,7 @@ def _log_of_quotient(big: Array, small: Array) -> tuple[Array, Array]:
     remainder /= below
     log = np.log1p(q)
     remainder /= 1.0 + q
-    # log1p of a huge q does not care for the last digits of q.  Where q itself overflows, small is next to -1 and its
+    # log1p of a huge q does not care for the last digits of q. Where q itself overflows, small is next to -1 and its
     # logarithm is negative: that difference does not cancel.
     remainder[q > _HUGE] = 0.0
     lost = np.isinf(q)
@@ -518,6 +511,7 @@ LOSSES: Final = _catalogue(
             slope=half_squared_error_slope,
             claims=_OF_THE_ERROR | {Claim.DEGREE_2},
             decoder_variance=lambda: 1.0,
+            multiple=Multiple("squared_error", lambda: 0.5),
             note=(
                 "The squared error with the 1/2 of the Gaussian log-likelihood. Optax's l2_loss has this factor, its "
                 "squared_error and the L2 or MSE losses of PyTorch and Keras do not."
@@ -545,6 +539,7 @@ LOSSES: Final = _catalogue(
             value=huber,
             slope=huber_slope,
             claims=_OF_THE_ERROR,
+            multiple=Multiple("smooth_l1", lambda *, delta: delta),
             note="delta times smooth_l1: the two agree at delta = 1 only. PyTorch has both; its HuberLoss is this one.",
         ),
         Loss(
@@ -587,6 +582,7 @@ LOSSES: Final = _catalogue(
             x_domain=UNIT_INTERVAL,
             y_domain=UNIT_INTERVAL,
             claims=frozenset({Claim.NON_NEGATIVE, Claim.LEAST_AT_EQUALITY, Claim.CONVEX_IN_Y}),
+            cross_entropy_of="probabilities",
             note=(
                 "The clamp at -100 is PyTorch's; Keras clips y itself to [1e-7, 1 - 1e-7]. Soft targets cannot reach "
                 "0: their entropy is the least. The slope is that of the clamped formula, where PyTorch's backward "
@@ -603,6 +599,8 @@ LOSSES: Final = _catalogue(
             slope=binary_cross_entropy_with_logits_slope,
             x_domain=UNIT_INTERVAL,
             claims=frozenset({Claim.NON_NEGATIVE, Claim.CONVEX_IN_Y, Claim.LIPSCHITZ}),
+            multiple=Multiple("binary_cross_entropy", lambda: 1.0),
+            cross_entropy_of="logits",
             note=(
                 "y is the logit, before any sigmoid: a decoder that ends in a sigmoid wants binary_cross_entropy, and "
                 "nothing fails if the two are mixed up. There is no clamp. Optax calls it sigmoid_binary_cross_entropy."
@@ -680,7 +678,6 @@ def find(name: str) -> Loss:
     row = _BY_ANY_NAME.get(name)
     if row is not None:
         return row
-    near = difflib.get_close_matches(name.lower(), _BY_ANY_NAME, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(_BY_ANY_NAME)}."
-    detail = f"no loss has this name: {hint}"
-    raise UnknownLoss(f"N{detail[1:]}", Fault(("loss",), detail))
+    near = nearest(name, _BY_ANY_NAME, 3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(_BY_ANY_NAME)}"
+    raise refusal(UnknownLoss, Fault(("loss",), f"is not the name of a loss; {hint}"))

@@ -1,6 +1,7 @@
 """What can be wrong with a batch or an objective: which array, which index, what was wanted. No HTTP here.
 
 LossInputError
+├── MissingArray         an array that a batch cannot do without
 ├── ShapeMismatch        arrays whose shapes do not fit together, or are empty
 ├── WrongType            an array of a dtype that holds no real numbers
 ├── NotFinite            NaN or infinity among the values
@@ -16,12 +17,14 @@ __all__ = [
     "Fault",
     "InvalidOption",
     "LossInputError",
+    "MissingArray",
     "NotFinite",
     "OutOfDomain",
     "Overflow",
     "ShapeMismatch",
     "UnknownLoss",
     "WrongType",
+    "spelled",
 ]
 
 
@@ -34,12 +37,19 @@ class Fault:
     path
         Where: the name of an array or option, then the index into it, outermost axis first: ``("x", 3, 1)``.
     detail
-        What was found there and what was wanted, as the end of a sentence: ``"is NaN; a finite number is wanted"``.
-        It never repeats a value of the request.
+        What was found there and what was wanted, as the end of a sentence that begins with the place and still lacks
+        its full stop: ``"is NaN; a finite number is wanted"``. It never repeats a value of the request.
     """
 
     path: tuple[str | int, ...]
     detail: str
+
+
+def spelled(path: tuple[str | int, ...]) -> str:
+    """Write a place as people do, in ASCII: ``x[3][1]``."""
+    name, *indices = path
+    shown = str(name).encode("unicode_escape").decode("ascii")
+    return shown + "".join(f"[{index}]" for index in indices)
 
 
 class LossInputError(ValueError):
@@ -57,6 +67,10 @@ class LossInputError(ValueError):
         super().__init__(detail)
         self.detail = detail
         self.faults = faults
+
+
+class MissingArray(LossInputError):
+    """An array that a batch cannot do without: x or y, or one of mu and logvar where there is the other."""
 
 
 class ShapeMismatch(LossInputError):

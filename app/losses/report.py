@@ -16,7 +16,7 @@ from app.losses.objective import Objective
 from app.losses.reduction import TERM_REDUCTIONS
 from app.losses.refusals import refusal
 from app.losses.summation import Sum
-from app.losses.tally import SQUARED_ERRORS, Tally, Term
+from app.losses.tally import Tally, Term, latent_to_blame
 from app.losses.variants import DIGITS, Blame, Figures, Variant, publish, variants
 
 __all__ = ["Latent", "PerSample", "Report", "Shape", "Terms", "report"]
@@ -70,7 +70,7 @@ class Latent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """Everything that is said of a batch. Fields are those of the contract; all numbers are finite."""
+    """Everything that is said of a batch. Fields as in docs/contract.md ("The answer"); all numbers are finite."""
 
     loss: str
     beta: float
@@ -94,6 +94,7 @@ def report(batch: Batch, tally: Tally, objective: Objective) -> Report:
     _check_sums(batch, tally)
     reconstruction = _by_reduction(tally.reconstruction, batch.feature_count)
     kl = None if tally.divergence is None else _by_reduction(tally.divergence, batch.latent_count or 1)
+    totals = None if kl is None else _totals(batch, reconstruction, kl, objective.beta)
     with localcontext(DIGITS):
         figures = _figures(batch, tally, objective)
         blame = _blame(batch, figures, reconstruction["sum"], None if kl is None else kl["sum"])
@@ -110,7 +111,7 @@ def report(batch: Batch, tally: Tally, objective: Objective) -> Report:
                 latents=batch.latent_shape,
                 latent_count=batch.latent_count,
             ),
-            per_sample=PerSample(reconstruction, kl, _totals(reconstruction, kl, objective.beta)),
+            per_sample=PerSample(reconstruction, kl, totals),
             terms=_terms(found),
             variants=found,
             latent=latent,
@@ -123,15 +124,16 @@ def _check_sums(batch: Batch, tally: Tally) -> None:
     """Refuse a batch whose samples are finite but whose weighted sums are not."""
     if not math.isfinite(tally.weight.value):
         raise refusal(Overflow, Fault(("sample_weight",), "has a sum beyond double precision, past 1.8e308"))
-    for name, term in (("x", tally.reconstruction), ("logvar", tally.divergence), ("x", tally.squared_error)):
+    for term in (tally.reconstruction, tally.divergence, tally.squared_error):
         if term is not None and not math.isfinite(term.total.value):
             weight = batch.weights()
             with np.errstate(over="ignore", invalid="ignore"):
                 running = np.cumsum(term.hi if weight is None else term.hi * weight)
             # Where only the last rounding goes past the range, the last sample is the one that takes it there.
             sample = int(np.append(np.flatnonzero(~np.isfinite(running)), batch.size - 1)[0])
+            place = _of_kl(batch, sample)[0] if term is tally.divergence else ("x", sample)
             what = "takes the sum over the batch beyond double precision, past 1.8e308"
-            raise refusal(Overflow, Fault((name, sample), what))
+            raise refusal(Overflow, Fault(place, what))
 
 
 def _by_reduction(term: Term, count: int) -> Mapping[str, Array]:
@@ -141,25 +143,26 @@ def _by_reduction(term: Term, count: int) -> Mapping[str, Array]:
 
 
 def _totals(
-    reconstruction: Mapping[str, Array], kl: Mapping[str, Array] | None, beta: float
-) -> Mapping[str, Array] | None:
+    batch: Batch, reconstruction: Mapping[str, Array], kl: Mapping[str, Array], beta: float
+) -> Mapping[str, Array]:
     """Add reconstruction + beta * kl of each sample, in all four reductions."""
-    if kl is None:
-        return None
     with np.errstate(over="ignore"):  # what overflows is refused below
         totals = {f"{r}+{k}": reconstruction[r] + beta * kl[k] for r in ("sum", "mean") for k in ("sum", "mean")}
     for total in totals.values():
         finite = np.isfinite(total)
         if not finite.all():
             sample = int(np.argmin(finite))
-            largest = {
-                ("x", sample): abs(float(reconstruction["sum"][sample])),
-                ("logvar", sample): float(kl["sum"][sample]),
-                ("beta",): beta,
-            }
+            by_x = abs(float(reconstruction["sum"][sample])) / 2 > beta * (float(kl["sum"][sample]) / 2)
+            places = (("x", sample),) if by_x else _of_kl(batch, sample, beta)
             what = f"takes the total of sample {sample} beyond double precision, past 1.8e308"
-            raise refusal(Overflow, Fault(max(largest, key=lambda path: largest[path]), what))
+            raise refusal(Overflow, *(Fault(place, what) for place in places))
     return totals
+
+
+def _of_kl(batch: Batch, sample: int, beta: float | Decimal = 1) -> tuple[tuple[str | int, ...], ...]:
+    """Say where the KL term of a sample comes from: the array that makes it large, and beta if that does too."""
+    name = latent_to_blame(*(batch.block(name, sample, sample + 1)[0] for name in ("mu", "logvar")))
+    return ((name, sample), ("beta",)) if beta > 1 else ((name, sample),)
 
 
 def _figures(batch: Batch, tally: Tally, objective: Objective) -> Figures:
@@ -170,9 +173,9 @@ def _figures(batch: Batch, tally: Tally, objective: Objective) -> Figures:
         return total.exact() / weight
 
     reconstruction = mean(tally.reconstruction.total)
-    error = None
-    if objective.loss.name in SQUARED_ERRORS:
-        error = reconstruction * SQUARED_ERRORS[objective.loss.name] / batch.feature_count
+    error, factor = None, objective.loss.squared_error_factor
+    if factor is not None:
+        error = reconstruction * Decimal(factor) / batch.feature_count
     elif tally.squared_error is not None:
         error = mean(tally.squared_error.total) / batch.feature_count
     return Figures(
@@ -191,19 +194,21 @@ def _figures(batch: Batch, tally: Tally, objective: Objective) -> Figures:
 def _blame(batch: Batch, figures: Figures, reconstruction: Array, kl: Array | None) -> Blame:
     """Make the function that finds what took a quantity beyond double precision."""
 
-    def blame(quantity: str) -> tuple[str | int, ...]:
+    def blame(quantity: str) -> tuple[tuple[str | int, ...], ...]:
         enters: dict[tuple[str | int, ...], Decimal] = {}
-        if quantity in ("total", "optimal_variance", "optimal_decoder_variance"):
-            enters["x", int(np.argmax(np.abs(reconstruction)))] = abs(figures.reconstruction)
         if quantity == "total" and kl is not None and figures.kl is not None:
-            enters["logvar", int(np.argmax(kl))] = figures.kl
-        if quantity in ("total", "effective_beta", "implied_decoder_variance"):
+            if figures.beta * figures.kl >= abs(figures.reconstruction):
+                return _of_kl(batch, int(np.argmax(kl)), figures.beta)
+            return (("x", int(np.argmax(np.abs(reconstruction)))),)
+        if quantity in ("optimal_variance", "optimal_decoder_variance"):
+            enters["x", int(np.argmax(np.abs(reconstruction)))] = abs(figures.reconstruction)
+        if quantity in ("effective_beta", "implied_decoder_variance"):
             enters["beta",] = figures.beta
         if quantity in ("implied_decoder_variance", "optimal_variance"):
             enters |= {(name,): _distance(Decimal(value)) for name, value in figures.parameters.items()}
-        if quantity != "total" and batch.sample_weight is not None:
+        if batch.sample_weight is not None:
             enters["sample_weight",] = _distance(figures.weight)
-        return max(enters, key=lambda path: enters[path])
+        return (max(enters, key=lambda path: enters[path]),)
 
     return blame
 

@@ -1,17 +1,17 @@
 """Sums that keep their digits: along the rows of a chunk, over a batch, and across chunks.
 
 A plain sum of n doubles may err by a few eps, more than the elements themselves do, and by n eps where NumPy cannot sum
-pairwise.  Here a sum is *two* doubles, ``hi + lo``, that are off by far less than half an eps of the sum of magnitudes,
+pairwise. Here a sum is *two* doubles, ``hi + lo``, that are off by far less than half an eps of the sum of magnitudes,
 so that adding, weighting and dividing them later is what limits the digits.
 
 Rows are summed by *extracting their high bits* (Rump, Ogita and Oishi, "Accurate floating-point summation part I", SIAM
-J. Sci. Comput. 31, 2008).  With sigma a power of two of more than twice the sum of magnitudes::
+J. Sci. Comput. 31, 2008). With sigma a power of two of more than twice the sum of magnitudes::
 
     high = (a + sigma) - sigma       # a, rounded to multiples of eps sigma / 2
     low = a - high                   # exactly what the rounding took away, at most eps sigma / 4 each
 
 all partial sums of ``high`` are multiples of eps sigma / 2 below sigma and therefore exact, in whatever order NumPy
-likes; the plain sum of ``low`` errs by about n eps**2 of the sum.  Six passes of plain ufuncs, whatever the data.
+likes; the plain sum of ``low`` errs by about n eps**2 of the sum. Six passes of plain ufuncs, whatever the data.
 """
 
 from dataclasses import dataclass
@@ -109,8 +109,8 @@ def row_sums(a: Array) -> tuple[Array, Array]:
     Returns
     -------
     hi, lo
-        Shape (n,) each.  ``hi`` is the row's sum rounded to double precision, ``hi + lo`` the sum to within about
-        D eps**2 of the sum of magnitudes.  Where a row holds NaN or infinity, or its sum overflows, ``hi`` or ``lo`` is
+        Shape (n,) each. ``hi`` is the row's sum rounded to double precision, ``hi + lo`` the sum to within about
+        D eps**2 of the sum of magnitudes. Where a row holds NaN or infinity, or its sum overflows, ``hi`` or ``lo`` is
         not finite; nothing is warned about.
     """
     if a.shape[1] == 1:
@@ -152,7 +152,7 @@ def batch_sum(hi: Array, lo: Array, weight: Array | None = None) -> Sum:
     -------
     Sum
         Without weights as exact as `row_sums`; with them each product ``weight * hi`` is rounded, which costs half an
-        eps.  Not finite where the sum overflows.
+        eps. Not finite where the sum overflows.
     """
     if weight is not None:
         hi, lo = weight * hi, weight * lo

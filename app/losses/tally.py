@@ -17,21 +17,20 @@ from app.losses.arrays import Array
 from app.losses.batch import Chunk
 from app.losses.divergence import divergence
 from app.losses.domains import REAL
-from app.losses.elementwise import find
+from app.losses.elementwise import CLAMPED_BELOW, LOSSES, binary_cross_entropy, squared_error
 from app.losses.errors import Fault, OutOfDomain, Overflow
 from app.losses.objective import Objective
 from app.losses.refusals import refusal
 from app.losses.summation import Sum, VectorSum, batch_sum, column_sums, row_sums
 
-__all__ = ["SQUARED_ERRORS", "Counts", "Tally", "Term", "tally"]
+__all__ = ["BEYOND_FLOAT16", "Counts", "Tally", "Term", "latent_to_blame", "tally"]
 
-SQUARED_ERRORS: Final = {"squared_error": 1, "half_squared_error": 2}
-"""Losses that are the squared error, and what to multiply them by to get it."""
+_OF_LOGITS: Final = next(row.name for row in LOSSES.values() if row.cross_entropy_of == "logits")
+BEYOND_FLOAT16: Final = 65_520.0
+"""The first number that float16 rounds to infinity: half a unit beyond its largest, 65,504."""
 
-_CROSS_ENTROPIES: Final = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
-_LOG_FLOAT16_MAX: Final = math.log(65_504)
-_LOG_FLOAT32_MAX: Final = math.log(float(np.finfo(np.float32).max))
-_LOG_CLAMPED_BELOW: Final = math.exp(-100)
+_LOG_BEYOND_FLOAT16: Final = math.log(BEYOND_FLOAT16)
+_LOG_BEYOND_FLOAT32: Final = math.log(2.0**128 - 2.0**103)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,11 +69,11 @@ class Counts:
     Attributes
     ----------
     soft_targets
-        Of a cross-entropy: targets other than 0 and 1.
+        Of a cross-entropy: targets other than 0 and 1, in samples that have a weight.
     entropy
         Of a cross-entropy: the targets' entropy in nats, weighted and summed over features and samples.
     clamped_logs
-        Of ``binary_cross_entropy``: elements in which a logarithm that matters lies below -100.
+        Of the cross-entropy of probabilities: elements in which a logarithm that matters lies below -100.
     beyond_float16, beyond_float32
         Elements of logvar whose exponential lies beyond that type.
     """
@@ -162,10 +161,10 @@ def tally(chunk: Chunk, objective: Objective) -> Tally:
     _check_domains(chunk, objective)
     reconstruction = Term.of(objective.value(chunk.x, chunk.y), chunk.weight)
     _check_samples(chunk, reconstruction.hi, ("x",), f"has a {objective.loss.name}")
-    squared_error = None
-    if objective.loss.decoder_variance is not None and objective.loss.name not in SQUARED_ERRORS:
-        squared_error = Term.of(find("squared_error").value(chunk.x, chunk.y), chunk.weight)
-        _check_samples(chunk, squared_error.hi, ("x",), "has a squared error")
+    squares = None
+    if objective.loss.decoder_variance is not None and objective.loss.squared_error_factor is None:
+        squares = Term.of(squared_error(chunk.x, chunk.y), chunk.weight)
+        _check_samples(chunk, squares.hi, ("x",), "has a squared error")
     kl, per_latent = _tally_divergence(chunk)
     return Tally(
         start=chunk.start,
@@ -173,7 +172,7 @@ def tally(chunk: Chunk, objective: Objective) -> Tally:
         reconstruction=reconstruction,
         divergence=kl,
         per_latent=per_latent,
-        squared_error=squared_error,
+        squared_error=squares,
         counts=_counts(chunk, objective),
     )
 
@@ -190,12 +189,24 @@ def _tally_divergence(chunk: Chunk) -> tuple[Term | None, VectorSum | None]:
     elements = divergence(chunk.mu, chunk.logvar)
     term = Term.of(elements, chunk.weight)
     if not np.isfinite(term.hi).all():
-        # The larger of exp(logvar) and mu^2 is to blame; compared as logarithms, for both may be infinite.
         sample = int(np.argmin(np.isfinite(term.hi)))
-        by_logvar = chunk.logvar[sample].max() >= 2 * np.log(np.abs(chunk.mu[sample]).max())
-        _check_samples(chunk, term.hi, ("logvar" if by_logvar else "mu",), "has a KL divergence")
+        name = latent_to_blame(chunk.mu[sample], chunk.logvar[sample])
+        _check_samples(chunk, term.hi, (name,), "has a KL divergence")
     weighted = elements if chunk.weight is None else elements * chunk.weight[:, np.newaxis]
     return term, VectorSum(*column_sums(weighted))
+
+
+@np.errstate(divide="ignore")  # the logarithm of a mean of 0
+def latent_to_blame(mu: Array, logvar: Array) -> str:
+    """Tell which of a sample's latents, (L,) each, makes its KL divergence large: the name of the array.
+
+    Where each of them alone overflows, mu^2 and exp(logvar) are compared as logarithms.
+    """
+    prior = np.zeros_like(mu)
+    of_mu, of_logvar = (float(divergence(*alone).max()) for alone in ((mu, prior), (prior, logvar)))
+    if of_mu == of_logvar:
+        of_mu, of_logvar = 2 * float(np.log(np.abs(mu).max())), float(logvar.max())
+    return "logvar" if of_logvar >= of_mu else "mu"
 
 
 def _check_samples(chunk: Chunk, sums: Array, path: tuple[str], what: str) -> None:
@@ -217,8 +228,8 @@ def _check_domains(chunk: Chunk, objective: Objective) -> None:
         count = sum(int(np.count_nonzero(~domain.inside(batch.block(name, *cut)))) for cut in batch.cuts())
         all_told = "the only such value" if count == 1 else f"the first of {count} such values in {name}"
         detail = f"is out of the domain of {loss.name}, {all_told}; {name} is to be {_wanted(domain.text)}"
-        if name == "y" and loss.name == "binary_cross_entropy":
-            detail += ", and for logits there is binary_cross_entropy_with_logits"
+        if name == "y" and loss.cross_entropy_of == "probabilities":
+            detail += f", and for logits there is {_OF_LOGITS}"
         faults.append(Fault(batch.index(name, chunk.start * block.shape[1] + first), detail))
     if faults:
         raise refusal(OutOfDomain, *faults)
@@ -232,17 +243,18 @@ def _wanted(domain: str) -> str:
 def _counts(chunk: Chunk, objective: Objective) -> Counts:
     """Count what warnings are made of."""
     soft_targets, entropy, clamped = 0, Sum(), 0
-    if objective.loss.name in _CROSS_ENTROPIES:
-        soft_targets = int(np.count_nonzero((chunk.x != 0) & (chunk.x != 1)))
+    if objective.loss.cross_entropy_of is not None:
+        soft = (chunk.x != 0) & (chunk.x != 1)
+        soft_targets = int(np.count_nonzero(soft if chunk.weight is None else soft[chunk.weight > 0]))
         if soft_targets:
             # The cross-entropy of the targets with themselves is their entropy.
-            entropy = Term.of(find("binary_cross_entropy").value(chunk.x, chunk.x), chunk.weight).total
-    if objective.loss.name == "binary_cross_entropy":
+            entropy = Term.of(binary_cross_entropy(chunk.x, chunk.x), chunk.weight).total
+    if objective.loss.cross_entropy_of == "probabilities":
         # No double lies between 1 - e^-100 and 1; a logarithm that is multiplied by 0 does not matter.
-        clamped = int(np.count_nonzero((chunk.y < _LOG_CLAMPED_BELOW) & (chunk.x > 0)))
+        clamped = int(np.count_nonzero((chunk.y < CLAMPED_BELOW) & (chunk.x > 0)))
         clamped += int(np.count_nonzero((chunk.y == 1) & (chunk.x < 1)))
     beyond_float16, beyond_float32 = 0, 0
-    if chunk.logvar is not None and chunk.logvar.max() > _LOG_FLOAT16_MAX:
-        beyond_float16 = int(np.count_nonzero(chunk.logvar > _LOG_FLOAT16_MAX))
-        beyond_float32 = int(np.count_nonzero(chunk.logvar > _LOG_FLOAT32_MAX))
+    if chunk.logvar is not None and chunk.logvar.max() > _LOG_BEYOND_FLOAT16:
+        beyond_float16 = int(np.count_nonzero(chunk.logvar > _LOG_BEYOND_FLOAT16))
+        beyond_float32 = int(np.count_nonzero(chunk.logvar > _LOG_BEYOND_FLOAT32))
     return Counts(soft_targets, entropy, clamped, beyond_float16, beyond_float32)

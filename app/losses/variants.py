@@ -19,8 +19,8 @@ __all__ = ["DIGITS", "Blame", "Figures", "KlWeightFor", "Variant", "publish", "v
 DIGITS: Final = Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 """The decimal context of everything between a tally and a report: 8 digits more than two doubles have."""
 
-Blame = Callable[[str], tuple[str | int, ...]]
-"""Says which array and sample, or which option, took a quantity beyond double precision."""
+Blame = Callable[[str], tuple[tuple[str | int, ...], ...]]
+"""Says which arrays and samples, and which options, took a quantity beyond double precision."""
 
 _AGREE: Final = {variant: batch_reductions_agree(variant) for variant in VARIANTS}
 
@@ -78,7 +78,7 @@ class KlWeightFor:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way to reduce both terms. Fields are those of the contract.
+    """One way to reduce both terms. Fields and formulas are those of docs/contract.md ("Variants").
 
     Attributes
     ----------
@@ -107,17 +107,30 @@ class Variant:
     kl_weight_for: KlWeightFor | None
 
 
-def publish(value: Decimal, quantity: str, blame: Blame) -> float:
+def publish(value: Decimal, quantity: str, blame: Blame, variant: str | None = None) -> float:
     """Round a number to double precision, the only time that this happens to it.
+
+    Parameters
+    ----------
+    value
+        With all its digits.
+    quantity
+        What it is.
+    blame
+        Tells the places from the quantity, should the number lie beyond double precision.
+    variant
+        Whose it is, if a variant's.
 
     Raises
     ------
     Overflow
-        It lies beyond double precision; `blame` tells the place from the name of the quantity.
+        It lies beyond double precision.
     """
     published = float(value)
     if not isfinite(published):
-        raise refusal(Overflow, Fault(blame(quantity), f"takes {quantity} beyond double precision, past 1.8e308"))
+        whose = "" if variant is None else f" of {variant}"
+        what = f"takes {quantity}{whose} beyond double precision, past 1.8e308"
+        raise refusal(Overflow, *(Fault(place, what) for place in blame(quantity)))
     return published
 
 
@@ -132,9 +145,9 @@ def variants(figures: Figures, blame: Blame) -> Mapping[str, Variant]:
         A number that lies beyond double precision.
     """
     a = factors(figures.feature_count, figures.weight)
-    scales = {way: publish(a[way], "scale", blame) for way in TERM_REDUCTIONS}
+    scales = {way: publish(a[way], "scale", blame, way) for way in TERM_REDUCTIONS}
     reconstructions = {way: figures.reconstruction * a[way] for way in TERM_REDUCTIONS}
-    published = {way: publish(reconstructions[way], "reconstruction", blame) for way in TERM_REDUCTIONS}
+    published = {way: publish(reconstructions[way], "reconstruction", blame, way) for way in TERM_REDUCTIONS}
     if figures.kl is None or figures.latent_count is None:
         return {
             way: Variant(TITLES[way], published[way], None, published[way], scales[way], None, None, True, None)
@@ -142,7 +155,7 @@ def variants(figures: Figures, blame: Blame) -> Mapping[str, Variant]:
         }
     b = factors(figures.latent_count, figures.weight)
     kls = {way: figures.kl * b[way] for way in TERM_REDUCTIONS}
-    published_kls = {way: publish(kls[way], "kl", blame) for way in TERM_REDUCTIONS}
+    published_kls = {way: publish(kls[way], "kl", blame, way) for way in TERM_REDUCTIONS}
     variance, error = figures.decoder_variance, figures.mean_squared_error
     best = None if variance is None or error is None else error / variance
     found = {}
@@ -154,16 +167,20 @@ def variants(figures: Figures, blame: Blame) -> Mapping[str, Variant]:
             title=TITLES[variant],
             reconstruction=published[of_reconstruction],
             kl=published_kls[of_kl],
-            total=publish(reconstructions[of_reconstruction] + figures.beta * kls[of_kl], "total", blame),
+            total=publish(reconstructions[of_reconstruction] + figures.beta * kls[of_kl], "total", blame, variant),
             scale=scales[of_reconstruction],
-            effective_beta=publish(effective_beta, "effective_beta", blame),
+            effective_beta=publish(effective_beta, "effective_beta", blame, variant),
             implied_decoder_variance=(
-                None if variance is None else publish(effective_beta * variance, "implied_decoder_variance", blame)
+                None
+                if variance is None
+                else publish(effective_beta * variance, "implied_decoder_variance", blame, variant)
             ),
             batch_reductions_agree=_AGREE[variant],
             kl_weight_for=KlWeightFor(
-                unit_beta=publish(unit_beta, "unit_beta", blame),
-                optimal_variance=None if best is None else publish(best * unit_beta, "optimal_variance", blame),
+                unit_beta=publish(unit_beta, "unit_beta", blame, variant),
+                optimal_variance=(
+                    None if best is None else publish(best * unit_beta, "optimal_variance", blame, variant)
+                ),
             ),
         )
     return found

@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import mpmath
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -21,6 +24,8 @@ from app.conventions import (
     observe_all,
 )
 from app.losses.elementwise import LOSSES
+from tests import exact
+from tests.losses.cases import reported
 
 CLOSE = 1e-12
 
@@ -284,6 +289,67 @@ def test_a_total_is_what_the_code_computes_in_its_own_words(b: Batch) -> None:
         found = told(b, name, loss, **OWN.get(name, {}))[when]
         expected = TOLD[name][when](elements_for(b, name, loss), kls(b))
         np.testing.assert_allclose(found.total, expected, rtol=CLOSE, err_msg=f"{name} {when} {loss}")
+
+
+@pytest.mark.parametrize("b", [BATCHES[name] for name in ("images", "rows", "one")], ids=["images", "rows", "one"])
+def test_a_total_of_a_report_is_within_4_eps_of_what_the_code_computes(b: Batch) -> None:
+    """The words are spoken over 60 digits. Terms of either sign are compared to the sum of their magnitudes."""
+    arrays = b._asdict()
+    k = in_digits(exact.kl, b.mu, b.logvar)
+    for loss in ELEMENTS:
+        own = {"variance": 0.0025} if loss == "gaussian_nll" else {}
+        e = in_digits(partial(exact.value, loss, **own), b.x, b.y)
+        terms = reported(arrays, loss, **own).terms
+        assert terms.kl is not None
+        term = Reading(loss, {**LOSSES[loss].parameters, **own}, terms.reconstruction["sum_mean"])
+        observed, _ = observe_all([term], terms.kl["sum_mean"], extent(b))
+        for one in observed:
+            if (one.id, one.when, loss) in SETTINGS:
+                with mpmath.workdps(exact.DIGITS):
+                    spoken, bound = (TOLD[one.id][one.when](*parts) for parts in zip(e, k, strict=True))
+                    off = exact.error(one.total, exact.Number(spoken, max(abs(spoken), bound)))
+                assert exact.reading("convention", loss, one.id, off) <= 4
+
+
+def test_a_multiple_is_rounded_once() -> None:
+    size = Extent(3, 0.7, (7, 11, 3), (5, 13))
+    symbols = {"N": 0.7, "other_axes": 77, "channels": 3, "last_latent_axis": 13, "D": 231, "L": 65}
+    rounded = 0
+    for row in CONVENTIONS.values():
+        if row.not_affine is not None or not row.losses:
+            continue
+        outcome = observe(row, [Reading(row.losses[0], {"delta": 1.0, "variance": 1.0}, 0.1)], 0.3, size)
+        recipes = {recipe.when: recipe for recipe in row.recipes if row.losses[0] in recipe.losses}
+        for one in () if isinstance(outcome, LeftOut) else outcome:
+            for name in ("scale", "effective_beta") if one.when in recipes else ():
+                formula, found = getattr(recipes[one.when], name), getattr(one, name)
+                known = {each: Fraction(value) for each, value in {**symbols, **recipes[one.when].parameters}.items()}
+                known["mean_weight"] = Fraction(0.7) / 3
+                if found is not None and formula.names <= known.keys():
+                    products = (c * math.prod(known[each] ** power for each, power in p) for c, p in formula.terms)
+                    assert found == float(sum(products)), (row.id, one.when, name)
+                    rounded += 1
+    assert rounded > 100
+
+
+def test_symbols_are_those_in_decimals_rounded_once() -> None:
+    size = Extent(3, 0.7, (4, 6, 3), (2, 7))
+    found, wanted = size.symbols(), size.exact_symbols()
+    assert found == {name: float(value) for name, value in wanted.items()}
+    assert found["mean_weight"] == float(Fraction(0.7) / 3)
+    with mpmath.workdps(exact.DIGITS):
+        assert found["ln_2pi"] == float(mpmath.log(2 * mpmath.pi))
+    assert [found[name] for name in ("D", "L", "channels", "other_axes", "last_latent_axis")] == [72, 14, 3, 24, 7]
+
+
+def in_digits(element: Callable[..., exact.Number], *arrays: Array) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Compute elements in many digits: their values, and the magnitudes that their errors are compared to."""
+    found = [element(*pair) for pair in zip(*(a.ravel().tolist() for a in arrays), strict=True)]
+    shape = arrays[0].shape
+    return (
+        np.array([one.value for one in found], object).reshape(shape),
+        np.array([one.bound for one in found], object).reshape(shape),
+    )
 
 
 @every_batch

@@ -11,6 +11,7 @@ from app.losses import (
     Fault,
     InvalidOption,
     LossInputError,
+    MissingArray,
     NotFinite,
     Objective,
     OutOfDomain,
@@ -19,7 +20,7 @@ from app.losses import (
     UnknownLoss,
     WrongType,
 )
-from app.losses.refusals import refusal
+from app.losses.refusals import nearest, refusal, sentence
 from tests.losses.cases import Arrays, arrays_for, refused, reported
 
 
@@ -37,10 +38,27 @@ def changed(array: NDArray[Any], index: tuple[int, ...], value: float) -> NDArra
     return copy
 
 
-MISFITS: dict[str, tuple[dict[str, Any], list[str]]] = {
+MISSING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "nothing": ({}, ["x", "y"]),
     "no y": ({"x": zeros(2, 3)}, ["y"]),
     "no x": ({"y": zeros(2, 3)}, ["x"]),
+    "mu alone": ({"x": zeros(2), "y": zeros(2), "mu": zeros(2, 1)}, ["logvar"]),
+    "logvar alone": ({"x": zeros(2), "y": zeros(2), "logvar": zeros(2, 1)}, ["mu"]),
+    "weights alone": ({"sample_weight": zeros(2)}, ["x", "y"]),
+    "one of each pair": ({"y": np.zeros(2, "complex"), "mu": zeros(0)}, ["x", "logvar"]),
+}
+
+
+@pytest.mark.parametrize("case", MISSING)
+def test_every_array_that_is_missing_is_named_before_anything_else_is_looked_at(case: str) -> None:
+    arrays, wrong = MISSING[case]
+    error = refused(arrays, MissingArray)
+    assert paths(error) == [(name,) for name in wrong]
+    assert error.detail.startswith(f"{wrong[0]} is missing; ")
+    assert all(name in error.detail for name in wrong)
+
+
+MISFITS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "y is longer": ({"x": zeros(2, 3), "y": zeros(3, 3)}, ["y"]),
     "y would broadcast": ({"x": zeros(2, 3), "y": zeros(1, 3)}, ["y"]),
     "y has another rank": ({"x": zeros(4), "y": zeros(4, 1)}, ["y"]),
@@ -50,10 +68,8 @@ MISFITS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no sample": ({"x": zeros(0, 3), "y": zeros(0, 3)}, ["x", "y"]),
     "no feature": ({"x": zeros(2, 0), "y": zeros(2, 0)}, ["x", "y"]),
     "no latent": ({"x": zeros(2), "y": zeros(2), "mu": zeros(2, 0), "logvar": zeros(2, 0)}, ["mu", "logvar"]),
-    "mu alone": ({"x": zeros(2), "y": zeros(2), "mu": zeros(2, 1)}, ["logvar"]),
-    "logvar alone": ({"x": zeros(2), "y": zeros(2), "logvar": zeros(2, 1)}, ["mu"]),
     "logvar is shorter": ({"x": zeros(2), "y": zeros(2), "mu": zeros(2, 3), "logvar": zeros(2, 2)}, ["logvar"]),
-    "too many latents": ({"x": zeros(2), "y": zeros(2), "mu": zeros(3, 3), "logvar": zeros(3, 3)}, ["mu"]),
+    "too many latents": ({"x": zeros(2), "y": zeros(2), "mu": zeros(3, 3), "logvar": zeros(3, 3)}, ["mu", "logvar"]),
     "mu is one number": ({"x": zeros(2), "y": zeros(2), "mu": zeros(), "logvar": zeros(2)}, ["mu"]),
     "too few weights": ({"x": zeros(2), "y": zeros(2), "sample_weight": zeros(1)}, ["sample_weight"]),
     "weights as a column": ({"x": zeros(2), "y": zeros(2), "sample_weight": zeros(2, 1)}, ["sample_weight"]),
@@ -96,7 +112,7 @@ def test_types_without_real_numbers_are_refused_by_name(name: str, array: NDArra
 
 
 def test_every_array_of_a_wrong_type_is_named() -> None:
-    error = refused({"x": np.array([1j]), "y": np.ones(1), "mu": np.array(["a"])}, WrongType)
+    error = refused({"x": np.array([1j]), "y": np.ones(1), "mu": np.array(["a"]), "logvar": np.ones(1)}, WrongType)
     assert paths(error) == [("x",), ("mu",)]
     assert "complex128" in error.detail
     assert "mu" in error.detail
@@ -114,7 +130,7 @@ def test_values_that_are_not_finite_name_the_index_in_the_uploaded_shape(name: s
     error = refused(arrays, NotFinite)
     assert paths(error) == [(name, 4, 1, 1)]
     assert "the only one" in error.detail
-    assert error.detail.startswith(f"{name}[4, 1, 1] is NaN, infinite")
+    assert error.detail.startswith(f"{name}[4][1][1] is NaN, infinite")
 
 
 def test_every_array_says_how_many_values_are_not_finite_wherever_they_are() -> None:
@@ -220,13 +236,36 @@ OVERFLOWS: dict[str, tuple[dict[str, Any], str, dict[str, float], tuple[str | in
         {},
         ("mu", 1),
     ),
-    "a sum of divergences": (
-        {"x": [0, 0], "y": [0, 0], "mu": [1.8e154, 1.8e154], "logvar": [0, 0]},
+    "a divergence by both, more by mu": (
+        {"x": [0, 0], "y": [0, 0], "mu": [0, 1e155], "logvar": [0, 712]},
+        "mse",
+        {},
+        ("mu", 1),
+    ),
+    "a divergence by both, more by logvar": (
+        {"x": [0, 0], "y": [0, 0], "mu": [0, 1e155], "logvar": [0, 715]},
         "mse",
         {},
         ("logvar", 1),
     ),
-    "a sample's total by beta": ({"x": [0], "y": [0], "mu": [1e100], "logvar": [0]}, "mse", {"beta": 1e200}, ("beta",)),
+    "a sum of divergences": (
+        {"x": [0, 0], "y": [0, 0], "mu": [1.8e154, 1.8e154], "logvar": [0, 0]},
+        "mse",
+        {},
+        ("mu", 1),
+    ),
+    "a sum of divergences by logvar": (
+        {"x": [0, 0], "y": [0, 0], "mu": [1e10, 1e150], "logvar": [-1.5e308, -1.5e308], "sample_weight": [2, 2]},
+        "mse",
+        {},
+        ("logvar", 1),
+    ),
+    "a sample's total by beta": (
+        {"x": [1, 1, 1], "y": [1, 1, 1], "mu": [0, 1e100, 0], "logvar": [0, 0, 0]},
+        "mse",
+        {"beta": 1e300},
+        ("mu", 1),
+    ),
     "a sample's total by logvar": (
         {"x": [0], "y": [0], "mu": [0], "logvar": [700]},
         "mse",
@@ -236,20 +275,20 @@ OVERFLOWS: dict[str, tuple[dict[str, Any], str, dict[str, float], tuple[str | in
     "a sample's total by x": (
         {"x": [1e308], "y": [0], "mu": [1e154], "logvar": [0]},
         "mae",
-        {"beta": 2.0},
+        {"beta": 1.9},
         ("x", 0),
     ),
     "a light sample's total by beta": (
         {"x": [0, 0], "y": [0, 0], "mu": [0, 1.41e50], "logvar": [0, 0], "sample_weight": [0.1, 0.1]},
         "mse",
         {"beta": 2.5e208},
-        ("beta",),
+        ("mu", 1),
     ),
     "a light sample's total by logvar": (
         {"x": [0, 1e308], "y": [0, 0], "mu": [0, 1.7e154], "logvar": [0, 0], "sample_weight": [0.1, 0.1]},
         "mae",
         {},
-        ("logvar", 1),
+        ("mu", 1),
     ),
     "a light sample's total by x": (
         {"x": [0, 1.5e308], "y": [0, 0], "mu": [0, 1.4e154], "logvar": [0, 0], "sample_weight": [0.1, 0.1]},
@@ -261,7 +300,7 @@ OVERFLOWS: dict[str, tuple[dict[str, Any], str, dict[str, float], tuple[str | in
         {"x": [0] * 9, "y": [0] * 9, "mu": [1.0] * 9, "logvar": [0] * 9},
         "mse",
         {"beta": 1e308},
-        ("beta",),
+        ("mu", 0),
     ),
     "a batch's total by x": (
         {"x": [0.9e308, 0], "y": [0, 0], "mu": [0, 1.3e154], "logvar": [0, 0], "sample_weight": [1.2, 1]},
@@ -273,7 +312,7 @@ OVERFLOWS: dict[str, tuple[dict[str, Any], str, dict[str, float], tuple[str | in
         {"x": [0.8e308, 0], "y": [0, 0], "mu": [0, 1.3e154], "logvar": [0, 0], "sample_weight": [1, 1.3]},
         "mae",
         {"beta": 1.0},
-        ("logvar", 1),
+        ("mu", 1),
     ),
     "an effective beta": (
         {"x": [[0.0] * 9], "y": [[0.0] * 9], "mu": [0], "logvar": [0]},
@@ -315,12 +354,45 @@ OVERFLOWS: dict[str, tuple[dict[str, Any], str, dict[str, float], tuple[str | in
 }
 
 
+#: Those for which it takes a beta beside the sample.
+AND_BETA = (
+    "a sample's total by beta",
+    "a sample's total by logvar",
+    "a light sample's total by beta",
+    "a batch's total by beta",
+)
+
+
 @pytest.mark.parametrize("case", OVERFLOWS)
 def test_a_result_beyond_double_precision_names_what_took_it_there(case: str) -> None:
     lists, loss, options, path = OVERFLOWS[case]
     error = refused({name: np.array(values, np.float64) for name, values in lists.items()}, Overflow, loss, **options)
-    assert paths(error) == [path]
+    assert paths(error) == [path, ("beta",)] if case in AND_BETA else [path]
     assert "double precision" in error.detail
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("a sample's total by beta", "mu[1] takes the total of sample 1 beyond"),
+        ("a batch's total by beta", "mu[0] takes total of sum_mean+sum_sum beyond"),
+        ("an effective beta", "beta takes effective_beta of mean_mean+sum_mean beyond"),
+        ("a weight for unit beta", "sample_weight takes unit_beta of sum_sum+mean_mean beyond"),
+        ("an optimal variance", "x[0] takes optimal_decoder_variance beyond"),
+        ("a sum of samples", "x[3] takes the sum over the batch beyond"),
+    ],
+)
+def test_an_overflow_says_of_what(case: str, words: str) -> None:
+    lists, loss, options, _ = OVERFLOWS[case]
+    error = refused({name: np.array(values, np.float64) for name, values in lists.items()}, Overflow, loss, **options)
+    assert error.detail.startswith(words)
+
+
+def test_one_sample_is_spoken_of_in_the_singular() -> None:
+    error = refused({"x": zeros(2), "y": zeros(2), "sample_weight": zeros(1)}, ShapeMismatch)
+    assert error.detail == "sample_weight has 1 sample but x has 2."
+    error = refused({"x": zeros(1), "y": zeros(1), "mu": zeros(2, 3), "logvar": zeros(2, 3)}, ShapeMismatch)
+    assert [fault.detail for fault in error.faults] == ["has 2 samples but x has 1"] * 2
 
 
 def test_the_largest_results_that_fit_are_answered() -> None:
@@ -336,8 +408,24 @@ def test_an_unknown_loss_is_refused_by_the_objective() -> None:
 
 def test_a_refusal_speaks_of_its_first_fault_and_mentions_each_other_array_once() -> None:
     error = refusal(ShapeMismatch, Fault(("x", 3, 1), "is odd"), Fault(("y",), "too"), Fault(("y", 2), "again"))
-    assert error.detail == "x[3, 1] is odd. There is more to mend in y."
+    assert error.detail == "x[3][1] is odd. There is more to mend in y."
     assert paths(error) == [("x", 3, 1), ("y",), ("y", 2)]
+
+
+def test_a_sentence_says_how_many_faults_are_not_listed_and_ends_where_a_question_does() -> None:
+    faults = [Fault(("größe",), "is odd; did you mean size?"), Fault(("x", 0), "is odd"), Fault(("y", 7), "is odd")]
+    assert sentence(faults[:1]) == r"gr\xf6\xdfe is odd; did you mean size?"
+    assert sentence(faults[1:], 2) == "x[0] is odd. There is more to mend in y."
+    assert sentence(faults[1:], 9) == ("x[0] is odd. There is more to mend in y; the first 2 of 9 faults are listed.")
+
+
+def test_the_nearest_name_is_found_in_any_case_and_none_where_none_is_like_it() -> None:
+    known = ("LOSSGRID_PORT", "LOSSGRID_HOST", "beta")
+    assert nearest("lossgrid_prot", known) == ["LOSSGRID_PORT"]
+    assert nearest("LOSSGRID_POST", known, 2) == ["LOSSGRID_PORT", "LOSSGRID_HOST"]
+    assert nearest("Betta", known) == ["beta"]
+    assert nearest("xx", known) == []
+    assert nearest("beta" * 1_000_000, known) == []
 
 
 def test_a_batch_is_not_looked_at_before_its_chunks_are() -> None:

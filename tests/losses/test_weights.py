@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from app.engines import local
-from app.losses import EPS, Batch, Objective, collapse, gradients
-from tests.losses.cases import Arrays, arrays_for, assert_close, assert_same_bits, every_loss, reported
+from app.losses import EPS, Batch, Objective, Overflow, collapse, gradients
+from tests.losses.cases import Arrays, arrays_for, assert_close, assert_same_bits, every_loss, refused, reported
 
 
 def with_weights(arrays: Arrays, *weights: float) -> Arrays:
@@ -66,6 +66,48 @@ def test_weights_of_any_magnitude_keep_their_digits(loss: str, exponent: int) ->
 def test_tiny_weights_do_not_drown_tiny_losses() -> None:
     arrays = {"x": np.full((2, 1), 1e-100), "y": np.zeros((2, 1)), "sample_weight": np.full(2, 1e-200)}
     assert reported(arrays).terms.reconstruction["mean_mean"] == pytest.approx(1e-200, rel=4 * EPS, abs=0)
+
+
+@pytest.mark.parametrize("weight", [1e-5, 1e-10, 1e-15, 1e-18, 1e-30, 1e-300, 0.49, 1.0])
+@pytest.mark.parametrize("size", [1, 1000])
+def test_weights_of_any_size_leave_a_tiny_loss_its_digits(weight: float, size: int) -> None:
+    column = np.full((size, 1), 3e-150)
+    arrays = {"x": 0 * column, "y": column, "mu": column, "logvar": 0 * column, "sample_weight": np.full(size, weight)}
+    found = reported(arrays)
+    assert found.terms.reconstruction["sum_mean"] == pytest.approx(9e-300, rel=2 * EPS, abs=0)
+    assert found.terms.kl is not None
+    assert found.terms.kl["sum_mean"] == pytest.approx(4.5e-300, rel=2 * EPS, abs=0)
+    assert found.latent is not None
+    assert found.latent.kl_per_dimension[0] == pytest.approx(4.5e-300, rel=2 * EPS, abs=0)
+
+
+@pytest.mark.parametrize("weight", [1e-18, 1e-5, 0.2, 0.4])
+def test_light_samples_do_not_overflow_on_the_way_to_a_mean(weight: float) -> None:
+    """Their sum over the batch does not, so neither may what it is made of."""
+    losses = np.array([1.7e308, 1.5e308])
+    arrays = {"x": losses, "y": 0 * losses, "sample_weight": np.full(2, weight)}
+    found = reported(arrays, "absolute_error").terms.reconstruction
+    assert found["sum_mean"] == pytest.approx(1.6e308, rel=2 * EPS)
+    assert found["sum_sum"] == pytest.approx(1.6e308 * (2 * weight), rel=2 * EPS)
+
+
+@pytest.mark.parametrize(("weight", "fits"), [(1e300, True), (1e303, False)])
+def test_heavy_samples_overflow_where_their_sum_does(weight: float, *, fits: bool) -> None:
+    arrays = {"x": np.full(2, 7e5), "y": np.zeros(2), "sample_weight": np.full(2, weight)}
+    if fits:
+        found = reported(arrays, "absolute_error").terms.reconstruction
+        assert found["sum_mean"] == 7e5
+        assert found["sum_sum"] == pytest.approx(1.4e306, rel=2 * EPS)
+    else:
+        assert refused(arrays, Overflow, "absolute_error").faults[0].path == ("x", 0)
+
+
+def test_weights_of_ordinary_size_are_not_copied() -> None:
+    weight = np.array([0.25, 0.25, 3.0])
+    batch = Batch.of({"x": np.ones(3), "y": np.ones(3), "sample_weight": weight})
+    found = batch.weights()
+    assert found is not None
+    assert np.shares_memory(found, weight)
 
 
 @every_loss
