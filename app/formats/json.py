@@ -7,6 +7,7 @@ array's text is read by itself. Whatever is not plainly good, for any reason at 
 
 import functools
 import math
+import re
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.formats.json_faults import DOUBLE_DIGITS, second_look
+from app.formats.json_faults import DOUBLE_DIGITS, LONGEST_OPTION, second_look
 from app.formats.json_numbers import numbers
 from app.formats.reply import Reply
 from app.formats.submission import ARRAYS, Submission
@@ -24,7 +25,8 @@ __all__ = ["MEDIA_TYPE", "decode", "encode"]
 MEDIA_TYPE = "application/json"
 
 _ABSENT = msgspec.Raw(b"")
-_PLAIN_OPTION_BYTES = 256
+_MOST_STRINGS = 4096
+_LONG_INTEGER = re.compile(rb"[0-9]{%d}" % DOUBLE_DIGITS)
 
 
 def decode(body: bytes, fields: frozenset[str], *, max_depth: int = 32, max_integer_digits: int = 320) -> Submission:
@@ -54,6 +56,8 @@ def decode(body: bytes, fields: frozenset[str], *, max_depth: int = 32, max_inte
         JSON, but no object.
     UnknownField, DuplicateField, NotANumber, NullField, OutOfRange, Ragged
         What is wrong with the fields, named for the first fault in the document; the first 20 faults are listed.
+    InvalidOption
+        An option that is longer than any can be, 16 KiB; its content is not read.
     """
     found = _straight(body, fields, max_depth, max_integer_digits)
     if found is None:
@@ -63,23 +67,46 @@ def decode(body: bytes, fields: frozenset[str], *, max_depth: int = 32, max_inte
 
 def _straight(body: bytes, fields: frozenset[str], max_depth: int, max_integer_digits: int) -> Submission | None:
     """Decode a body that is plainly good; None if there is any doubt."""
-    if max_integer_digits < DOUBLE_DIGITS:
+    strings = _plain_strings(body)
+    if max_integer_digits < DOUBLE_DIGITS or strings is None:
         return None
     try:
         envelope = msgspec.json.decode(body, type=_envelope(fields))
         raws = {name: raw for name in envelope.__struct_fields__ if (raw := getattr(envelope, name)) is not _ABSENT}
-        arrays = {name: numbers(raws.pop(name), max_rank=max_depth - 1) for name in ARRAYS if name in raws}
-        options = {name: msgspec.json.decode(raw) for name, raw in raws.items()}
+        texts = {name: raw for name, raw in raws.items() if name not in ARRAYS}
+        if any(len(raw) > LONGEST_OPTION for raw in texts.values()):
+            return None
+        texts = {name: bytes(raw) for name, raw in texts.items()}
+        # Of a field that is there twice, msgspec silently keeps the last: its key and its strings are quotes too many.
+        quotes = 2 * len(raws) + sum(text.count(b'"') for text in texts.values())
+        if 2 * strings != quotes or not all(_is_plain(text, max_depth) for text in texts.values()):
+            return None
+        arrays = {name: numbers(raws[name], max_rank=max_depth - 1) for name in ARRAYS if name in raws}
+        return Submission(arrays, {name: msgspec.json.decode(text) for name, text in texts.items()})
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    texts = [bytes(raw) for raw in raws.values()]
-    # Of a field that is there twice, msgspec silently keeps the last: its key and its strings are quotes too many.
-    quotes = 2 * (len(arrays) + len(texts)) + sum(text.count(b'"') for text in texts)
-    doubtful = _count_exceeds(body, b'"', quotes) or any(
-        text == b"null" or len(text) > _PLAIN_OPTION_BYTES or text.count(b"[") + text.count(b"{") >= max_depth
-        for text in texts
+
+
+def _plain_strings(body: bytes) -> int | None:
+    """Count the strings of a body; None if there are many, or a long one, or escapes: the parser is slow on those."""
+    if b"\\" in body:
+        return None
+    position = 0
+    for count in range(_MOST_STRINGS):
+        start = body.find(b'"', position)
+        if start < 0:
+            return count
+        position = body.find(b'"', start + 1, start + LONGEST_OPTION) + 1
+        if not position:
+            return None
+    return None
+
+
+def _is_plain(option: bytes, max_depth: int) -> bool:
+    """Tell whether the text of an option may be decoded as it is."""
+    return (
+        option != b"null" and option.count(b"[") + option.count(b"{") < max_depth and not _LONG_INTEGER.search(option)
     )
-    return None if doubtful else Submission(arrays, options)
 
 
 @functools.lru_cache(maxsize=16)
@@ -87,16 +114,6 @@ def _envelope(fields: frozenset[str]) -> type[msgspec.Struct]:
     """Make the type of documents that have some of these fields and no others, each a slice of the body."""
     columns = [(name, msgspec.Raw, msgspec.field(default=_ABSENT)) for name in sorted(fields)]
     return msgspec.defstruct("Envelope", columns, forbid_unknown_fields=True)
-
-
-def _count_exceeds(body: bytes, mark: bytes, most: int) -> bool:
-    """Tell whether a byte is there more than `most` times; on long bodies `find` is faster than `count`."""
-    position = 0
-    for _ in range(most + 1):
-        position = body.find(mark, position) + 1
-        if position == 0:
-            return False
-    return True
 
 
 def encode(reply: Reply) -> bytes:

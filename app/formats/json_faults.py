@@ -1,15 +1,15 @@
 """The second look at a JSON body: what exactly is wrong with it, and where.
 
 It decides about every body that is not plainly good, so it is a decoder of its own: what turns out to be good after
-all (empty arrays, keys written with escapes, many options) is returned. It never makes a Python object per element:
-texts are scanned by compiled patterns and NumPy, block by block, and only the first 20 faults are looked up, so that
-neither time nor memory grows with the number of faults.
+all (empty arrays, names and options written with escapes, long options) is returned. It never makes a Python object
+per element, and takes no long text in one piece: texts are scanned by compiled patterns and NumPy, block by block, so
+that no other thread waits long and no copy of the body is made. The first 20 faults are listed, and after the first
+thousand it stops to count; what is too long to be an option is refused by its length.
 
 The order is that of a reader: encoding, grammar, depth, the top level, then the fields as they come.
 """
 
 import codecs
-import difflib
 import functools
 import itertools
 import math
@@ -33,19 +33,23 @@ from app.formats.errors import (
     Ragged,
     UnknownField,
 )
-from app.formats.json_numbers import EMPTY, lattice, numbers, outline
+from app.formats.json_numbers import EMPTY, STEP, Lattice, blocks, lattice, outline, values
 from app.formats.submission import ARRAYS, Submission
-from app.losses.errors import Fault
+from app.losses.errors import Fault, InvalidOption, spelled
+from app.losses.refusals import nearest, sentence
 
-__all__ = ["DOUBLE_DIGITS", "second_look"]
+__all__ = ["DOUBLE_DIGITS", "LONGEST_OPTION", "second_look"]
 
 Path = tuple[str | int, ...]
 
 DOUBLE_DIGITS = 309
 """How many digits the largest integer has that a double can hold: a longer one is out of range whatever the limit."""
 
+LONGEST_OPTION = 1 << 14
+"""How many bytes the text of an option may have: a list of a hundred numbers with all their digits takes 3,000."""
+
 _MOST_FAULTS = 20
-_MOST_MEMBERS = 100_000
+_MOST_COUNTED = 1000
 _LONGEST_NAME = 40
 _BLOCK_BYTES = 1 << 18
 _WHITE = b" \t\n\r"
@@ -62,8 +66,10 @@ _ZEROS = (  # without a mark, the zero bytes beside ASCII characters tell
     ("UTF-16", re.compile(rb"\0[^\0]|[^\0]\0")),
 )
 _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
+_LONGEST_ESCAPE = 12  # a pair of surrogates
 _HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_LONE_SURROGATE = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW))
+_LONE_SURROGATE = re.compile(rb"%b(?!%b)|%b(?<!%b%b)" % (_HIGH, _LOW, _LOW, _HIGH, _LOW))
+_HIGH_SURROGATE = re.compile(_HIGH)
 _NOT_FINITE = re.compile(rb"[-+]?(?:nan|inf(?:inity)?)\b", re.IGNORECASE)
 _REASONS = (  # a part of the parser's message, and what we say
     ("truncated", "the document ends before it is complete"),
@@ -83,120 +89,129 @@ _KINDS = {
     b"{": "an object",
     b"[": "a list",
 }
-_NOT_A_NUMBER = re.compile(rb'[ntf"{](?:ull|rue|alse)?+')
-_CLOSED_LIST = re.compile(rb"\[,*+\]")
-_PUNCTUATION_RUN = re.compile(rb"[\[\]]|,+")
+_NOT_A_NUMBER = re.compile(rb'[ntf"{]')  # none of which is in the rest of null, true and false
+# A name as far as anything looks at it: `nearest` takes no more, and no field is as long.
+_NAME = re.compile(rb'"(?:%b%b|\\u[0-9a-fA-F]{4}|\\.|[^"\\\x80-\xff]|[\xc0-\xff][\x80-\xbf]++){0,64}+' % (_HIGH, _LOW))
 _NOT_PUNCTUATION = bytes(set(range(256)) - set(b"[],"))
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _SPACE, _QUOTE, _COLON, _COMMA, _OPEN, _CLOSE = b' ":,{}'
-_STEP = np.zeros(256, np.int8)
-_STEP[list(b"[{")], _STEP[list(b"]}")] = 1, -1
 
 
 @dataclass(slots=True)
 class _Findings:
     """The faults of a body in the order of the document: the first few, and how many there are in all."""
 
-    kinds: list[type[DecodeError]] = field(default_factory=list)
+    kind: type[DecodeError | InvalidOption] = DecodeError
     faults: list[Fault] = field(default_factory=list)
+    spoken: list[Fault] = field(default_factory=list)
     count: int = 0
 
-    @property
-    def room(self) -> int:
-        """How many faults may still be listed."""
-        return _MOST_FAULTS - len(self.faults)
-
-    def add(self, kind: type[DecodeError], path: Path, detail: str) -> None:
+    def add(self, kind: type[DecodeError | InvalidOption], path: Path, detail: str) -> None:
         """Count a fault, and list it while there is room."""
+        self.list(kind, Fault(path, detail), Fault(path, detail))
+
+    def list(self, kind: type[DecodeError | InvalidOption], fault: Fault, spoken: Fault) -> None:
+        """Count a fault whose place is written in another way than a path is; refuse where it is one too many."""
         self.count += 1
-        if self.room > 0:
-            self.kinds.append(kind)
-            self.faults.append(Fault(path, detail))
+        if self.count == 1:
+            self.kind = kind
+        if len(self.faults) < _MOST_FAULTS:
+            self.faults.append(fault)
+            self.spoken.append(spoken)
+        if self.count == _MOST_COUNTED:
+            self.refuse()
 
     def refuse(self) -> NoReturn:
         """Raise the kind of the first fault."""
-        first = self.faults[0]
-        detail = f"{_spelled(first.path)} {first.detail}{'' if first.detail.endswith('?') else '.'}"
-        if self.count > 1:
-            unlisted = self.count - len(self.faults)
-            detail += f" {len(self.faults)} faults are listed" + (
-                f", and {unlisted} more were found." if unlisted else "."
-            )
-        raise self.kinds[0](detail, *self.faults)
+        if self.count < _MOST_COUNTED:
+            raise self.kind(sentence(self.spoken, self.count), *self.faults)
+        counted = f"There are {_MOST_COUNTED} faults or more; the first {len(self.faults)} are listed."
+        raise self.kind(f"{sentence(self.spoken)} {counted}", *self.faults)
 
 
 @dataclass(slots=True)
 class _Trail:
-    """Turns ascending positions in the text of nested lists into indices, in one pass over the text."""
+    """Follows the text of nested lists, or their outline, and knows the index at which it has arrived."""
 
-    text: bytes
-    position: int = 0
     indices: list[int] = field(default_factory=list)
 
-    def at(self, position: int) -> tuple[int, ...]:
-        """Count the commas of each list that is open at a position."""
-        while self.position < position:
-            stop = min(position, self.position + _BLOCK_BYTES)
-            rest = self.text[self.position : stop].translate(None, _NOT_PUNCTUATION)
-            self.position = stop
-            while (shorter := _CLOSED_LIST.sub(b"", rest)) != rest:
-                rest = shorter
-            for run in _PUNCTUATION_RUN.findall(rest):
-                if run == b"[":
-                    self.indices.append(0)
-                elif run == b"]":
-                    self.indices.pop()
-                else:
-                    self.indices[-1] += len(run)
-        return tuple(self.indices)
+    def follow(self, text: bytes) -> None:
+        """Go on by a piece of text."""
+        marks = text.translate(None, _NOT_PUNCTUATION)
+        if b"[" not in marks and b"]" not in marks:
+            if marks:
+                self.indices[-1] += len(marks)
+            return
+        codes = np.frombuffer(marks, np.uint8)
+        depths = np.cumsum(STEP[codes], dtype=np.int32) + np.int32(len(self.indices))
+        commas = codes == _COMMA
+        last = int(depths[-1])
+        lowest = min(int(depths.min()), len(self.indices))  # the lists down there have been open all the time
+        del self.indices[lowest:]
+        if lowest:
+            self.indices[-1] += int(np.count_nonzero(commas & (depths == lowest)))
+        for depth in range(lowest + 1, last + 1):
+            below = np.flatnonzero(depths < depth)
+            opened = int(below[-1]) + 1 if below.size else 0
+            depths, commas = depths[opened:], commas[opened:]
+            self.indices.append(int(np.count_nonzero(commas & (depths == depth))))
+
+    def follow_to(self, view: memoryview, start: int, stop: int) -> None:
+        """Go on by a stretch of text without strings, in blocks."""
+        for offset in range(start, stop, _BLOCK_BYTES):
+            self.follow(bytes(view[offset : min(offset + _BLOCK_BYTES, stop)]))
+
+
+class _Member(NamedTuple):
+    """A field of the document, its name as far as it matters, and where its value is."""
+
+    name: str
+    start: int
+    stop: int
 
 
 class _Layout(NamedTuple):
-    """A document with the content of its strings blanked, byte for byte, and where its members are.
+    """Where the members of a document are: the first of them, more than are looked at if there are that many.
 
     Attributes
     ----------
-    text
-        The document: of each string only the opening quote is left, the rest is spaces.
+    start
+        The offset of the first byte that is no white space.
     colons, commas
-        The offsets of the punctuation of the outermost object, the first of them.
-    members
-        How many members that has.
+        The offsets of the punctuation of the outermost object.
     """
 
-    text: bytes
-    colons: NDArray[np.intp]
-    commas: NDArray[np.intp]
-    members: int
+    start: int
+    colons: list[int]
+    commas: list[int]
 
 
 def second_look(body: bytes, fields: frozenset[str], *, max_depth: int, max_integer_digits: int) -> Submission:
     """Decode a body field by field and refuse what is wrong with exact places; as `app.formats.json.decode` says."""
     _check_encoding(body)
     _check_grammar(body)
-    layout = _laid_out(body, max_depth)
-    findings = _Findings()
-    kind = _KINDS.get(layout.text.lstrip(_WHITE)[:1], "a number")
+    layout = _laid_out(body, max_depth, most_members=_MOST_COUNTED + len(fields))
+    kind = _KINDS.get(body[layout.start : layout.start + 1], "a number")
     if kind != "an object":
-        message = f"The document is {kind}; an object with the fields {_listed(fields)} is wanted."
-        raise NotAnObject(message)
+        raise NotAnObject(f"The document is {kind}; an object with the fields {_listed(fields)} is wanted.")
 
+    findings = _Findings()
     arrays: dict[str, NDArray[np.float64]] = {}
     options: dict[str, object] = {}
     seen = set()
-    for name, value in _members(body, layout):
+    for member in _members(body, layout):
+        name = member.name
         if name not in fields:
-            hint = _advice(name, fields) if findings.room > 0 else ""
-            findings.add(UnknownField, (_shown(name),), f"is no field of this request; {hint}")
+            _refuse_name(name, fields, findings)
         elif name in seen:
             findings.add(DuplicateField, (name,), "is there more than once; one of them is wanted")
         elif name in ARRAYS:
             seen.add(name)
-            array = _array(name, body[value], layout.text[value], max_integer_digits, findings)
+            array = _array(body, member, max_integer_digits, findings)
             arrays |= {} if array is None else {name: array}
         else:
             seen.add(name)
-            options |= _option(name, body[value], layout.text[value], max_integer_digits, findings)
-    findings.count += max(0, layout.members - _MOST_MEMBERS)
+            options |= _option(body, member, max_integer_digits, findings)
     if findings.count:
         findings.refuse()
     return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, options)
@@ -206,12 +221,10 @@ def _check_encoding(body: bytes) -> None:
     """Refuse what is not plain UTF-8."""
     for name, mark in _MARKS:
         if body.startswith(mark):
-            message = f"The body is {name} (byte 0); UTF-8 without a byte order mark is wanted."
-            raise Malformed(message, offset=0)
+            raise Malformed(f"The body is {name} (byte 0); UTF-8 without a byte order mark is wanted.", offset=0)
     for name, zeros in _ZEROS:
         if zeros.match(body):
-            message = f"The body looks like {name} (byte 0); UTF-8 is wanted."
-            raise Malformed(message, offset=0)
+            raise Malformed(f"The body looks like {name} (byte 0); UTF-8 is wanted.", offset=0)
     start = 0
     while start < len(body):  # in blocks: a text that is not ASCII would take up to four times the memory
         block = body[start : start + _BLOCK_BYTES]
@@ -223,30 +236,33 @@ def _check_encoding(body: bytes) -> None:
 
 def _check_grammar(body: bytes) -> None:
     """Refuse what is not JSON, at the first byte that is wrong."""
-    if not body.strip(_WHITE):
-        message = "The body is empty; a JSON object is wanted."
-        raise Malformed(message, offset=len(body))
-    # The parser blames no byte for half a surrogate pair at the end of a string. A backslash before u counts unless
-    # another one escapes it.
-    lone = _LONE_SURROGATE.search(body.replace(rb"\\", b"__")) if rb"\u" in body else None
-    wrong, reason = (lone.start(), "surrogate") if lone else (len(body), "")
+    if _after_white(body, 0, len(body)) == len(body):
+        raise Malformed("The body is empty; a JSON object is wanted.", offset=len(body))
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
     except RecursionError:
         return  # far deeper than any limit, and the layout finds where
     except msgspec.DecodeError as error:
-        offset = _blamed(body, str(error))
-        if offset < wrong or not lone:
-            wrong, reason = offset, str(error)
-    if reason:
-        for start in range(max(0, wrong - 2), wrong + 1):
-            if _NOT_FINITE.match(body, start):
-                raise _malformed(
-                    body,
-                    start,
-                    "JSON has no NaN and no infinity, and no loss is defined there; finite numbers are wanted",
-                )
-        raise _malformed(body, wrong, next(words for part, words in _REASONS if part in reason))
+        wrong, reason = _blamed(body, str(error)), str(error)
+    else:
+        return
+    # The parser finds half a surrogate pair, but says where the string ends or nothing.
+    halves = (
+        start + found.start()
+        for start, piece in _pieces(body, 0, len(body))
+        if (rb"\ud" in piece or rb"\uD" in piece) and (found := _LONE_SURROGATE.search(piece))
+    )
+    half = next(halves, len(body))
+    if half < wrong:
+        wrong, reason = half, "surrogate"
+    for start in range(max(0, wrong - 2), wrong + 1):
+        if _NOT_FINITE.match(body, start):
+            raise _malformed(
+                body,
+                start,
+                "JSON has no NaN and no infinity, and no loss is defined there; finite numbers are wanted",
+            )
+    raise _malformed(body, wrong, next(words for part, words in _REASONS if part in reason))
 
 
 def _blamed(body: bytes, message: str) -> int:
@@ -269,127 +285,191 @@ def _malformed(body: bytes, offset: int, what: str) -> Malformed:
     """Say what is wrong at an offset, and on which line and column that is, counted from 1 and in characters."""
     line = body.count(b"\n", 0, offset) + 1
     begin = body.rfind(b"\n", 0, offset) + 1
-    column = len(body[begin:offset].translate(None, _CONTINUATION_BYTES)) + 1
-    message = f"The body cannot be read as JSON at line {line}, column {column} (byte {offset}): {what}."
-    return Malformed(message, offset=offset)
+    blocks_before = (body[at : min(at + _BLOCK_BYTES, offset)] for at in range(begin, offset, _BLOCK_BYTES))
+    column = sum(len(block.translate(None, _CONTINUATION_BYTES)) for block in blocks_before) + 1
+    return Malformed(
+        f"The body cannot be read as JSON at line {line}, column {column} (byte {offset}): {what}.", offset=offset
+    )
 
 
-def _laid_out(body: bytes, max_depth: int) -> _Layout:
-    """Blank the strings of a document and find its members; refuse it if it nests too deeply."""
-    # Once escaped backslashes and quotes are gone, every quote opens or closes a string.
-    source = np.frombuffer(body.replace(rb"\\", b"__").replace(rb"\"", b"__"), np.uint8)
-    calm = np.empty_like(source)
-    colons, commas, members = [], [], 0
-    within, depth = np.False_, np.int32(0)
-    for start in range(0, len(source), _BLOCK_BYTES):
-        block = source[start : start + _BLOCK_BYTES]
-        quotes = block == _QUOTE
+def _after_white(body: bytes, start: int, stop: int) -> int:
+    """Find the first byte that is no white space."""
+    while start < stop:
+        block = body[start : min(start + _BLOCK_BYTES, stop)]
+        rest = block.lstrip(_WHITE)
+        start += len(block) - len(rest)
+        if rest:
+            break
+    return start
+
+
+def _pieces(body: bytes, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+    """Cut a text into pieces, never in an escape or between surrogates; escaped backslashes become other characters."""
+    while start < stop:
+        piece = body[start : min(start + _BLOCK_BYTES, stop)]
+        if b"\\" in piece:
+            piece = piece.replace(rb"\\", b"__")
+            tail = piece.find(b"\\", len(piece) - _LONGEST_ESCAPE) if start + len(piece) < stop else -1
+            if tail >= 0:
+                half = _LONGEST_ESCAPE // 2
+                piece = piece[: tail - half if _HIGH_SURROGATE.match(piece, tail - half) else tail]
+        yield start, piece
+        start += len(piece)
+
+
+def _calm(body: bytes, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+    """Give a text, which begins outside any string, in pieces: of each string the opening quote, the rest is spaces."""
+    within = False
+    for offset, piece in _pieces(body, start, stop):
+        if b'"' not in piece:
+            yield offset, b" " * len(piece) if within else piece
+            continue
+        # Once escaped backslashes and quotes are gone, every quote opens or closes a string.
+        source = np.frombuffer(piece.replace(rb"\"", b"__"), np.uint8)
+        quotes = source == _QUOTE
         after = np.logical_xor.accumulate(quotes) ^ within  # inside a string after this byte
-        text = np.where(after ^ quotes, np.uint8(_SPACE), block)
-        depths = np.cumsum(_STEP[text], dtype=np.int32) + depth
-        deep = np.flatnonzero(depths > max_depth)
-        if deep.size:
-            raise _malformed(body, start + int(deep[0]), f"lists and objects nest deeper than {max_depth} levels")
-        calm[start : start + _BLOCK_BYTES] = text
-        outermost = depths == 1
-        found = np.flatnonzero(outermost & (text == _COLON))
-        if members <= _MOST_MEMBERS:  # so that the last member to be looked at has its comma too
-            colons.append(start + found)
-            commas.append(start + np.flatnonzero(outermost & (text == _COMMA)))
-        members += len(found)
-        within, depth = after[-1], depths[-1]
-    return _Layout(calm.tobytes(), np.concatenate(colons), np.concatenate(commas), members)
+        yield offset, np.where(after ^ quotes, np.uint8(_SPACE), source).tobytes()
+        within = bool(after[-1])
 
 
-def _members(body: bytes, layout: _Layout) -> Iterator[tuple[str, slice]]:
-    """Give the names of the first members of the outermost object, and where their values are."""
-    start, last = body.index(b"{") + 1, body.rindex(b"}")
-    for index, colon in enumerate(layout.colons[:_MOST_MEMBERS].tolist()):
-        stop = int(layout.commas[index]) if index < len(layout.commas) else last
-        name = msgspec.json.decode(body[start:colon], type=str)
-        text = layout.text[colon + 1 : stop]
-        begin = stop - len(text.lstrip(_WHITE))
-        yield name, slice(begin, stop)
+def _calmer(body: bytes, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+    """Give a text as `_calm` does, and of each object the opening brace only."""
+    depth = 0
+    for offset, text in _calm(body, start, stop):
+        if not depth and b"{" not in text:
+            yield offset, text
+            continue
+        codes = np.frombuffer(text, np.uint8)
+        opens, closes = codes == _OPEN, codes == _CLOSE
+        depths = np.cumsum(opens.view(np.int8) - closes.view(np.int8), dtype=np.int32) + np.int32(depth)
+        hidden = ((depths > 0) | closes) & ~(opens & (depths == 1))
+        yield offset, np.where(hidden, np.uint8(_SPACE), codes).tobytes()
+        depth = int(depths[-1])
+
+
+def _laid_out(body: bytes, max_depth: int, most_members: int) -> _Layout:
+    """Find the members of a document; refuse it if it nests too deeply, as far as it is looked at."""
+    layout = _Layout(_after_white(body, 0, len(body)), [], [])
+    depth = 0
+    for start, text in _calm(body, 0, len(body)):
+        depths = np.cumsum(STEP[np.frombuffer(text.translate(None, _NOT_BRACKETS), np.uint8)], dtype=np.int32) + depth
+        if depth <= 1 or (depths.size and depths.min() <= 1) or (depths.size and depths.max() > max_depth):
+            codes = np.frombuffer(text, np.uint8)
+            everywhere = np.cumsum(STEP[codes], dtype=np.int32) + np.int32(depth)
+            deep = np.flatnonzero(everywhere > max_depth)
+            if deep.size:
+                raise _malformed(body, start + int(deep[0]), f"lists and objects nest deeper than {max_depth} levels")
+            outermost = everywhere == 1
+            layout.colons.extend((start + np.flatnonzero(outermost & (codes == _COLON))).tolist())
+            layout.commas.extend((start + np.flatnonzero(outermost & (codes == _COMMA))).tolist())
+            if len(layout.colons) > most_members:
+                break
+        depth = int(depths[-1]) if depths.size else depth
+    return layout
+
+
+def _members(body: bytes, layout: _Layout) -> Iterator[_Member]:
+    """Give each member that was found; its name has its first 64 characters at least."""
+    start = layout.start + 1
+    for colon, stop in zip(layout.colons, (*layout.commas, body.rindex(b"}")), strict=False):
+        found = _NAME.match(body, _after_white(body, start, colon))
+        assert found  # noqa: S101 - the grammar has been checked: there is a string
+        name = msgspec.json.decode(found[0] + b'"', type=str)
+        yield _Member(name, _after_white(body, colon + 1, stop), stop)
         start = stop + 1
 
 
-def _array(
-    name: str, raw: bytes, text: bytes, max_integer_digits: int, findings: _Findings
-) -> NDArray[np.float64] | None:
+def _refuse_name(name: str, fields: frozenset[str], findings: _Findings) -> None:
+    """Add an unknown field to the findings: by its path, or if its name is long, by that of the document."""
+    detail = f"is no field of this request; {_advice(name, fields)}"
+    shown = _shown(name)
+    if shown == name:
+        spoken = Fault((name or '""',), detail)
+        findings.list(UnknownField, Fault((name,), detail if name else f'"" {detail}'), spoken)
+    else:
+        escaped = shown.encode("unicode_escape").decode("ascii") + "..."
+        findings.list(UnknownField, Fault((), f"{escaped} {detail}"), Fault((shown + "...",), detail))
+
+
+def _array(body: bytes, member: _Member, max_integer_digits: int, findings: _Findings) -> NDArray[np.float64] | None:
     """Read the array of one field, or add what is wrong with it to the findings and give None."""
-    text = _without_objects(text)
-    if not text.startswith(b"["):
-        kind = _KINDS.get(text[:1])
+    name, start, stop = member
+    first = body[start : start + 1]
+    if first != b"[":
+        kind = _KINDS.get(first)
         wanted = "nested lists of numbers are wanted" + (
             "; leave the field out to go without" if kind == "null" else ""
         )
         findings.add(NotANumber if kind else Ragged, (name,), f"is {kind or 'a number'}; {wanted}")
         return None
 
-    faults = sum(text.count(mark) for mark in (b"n", b"t", b"f", b'"', b"{"))
-    if faults:
-        trail = _Trail(text)
-        listed = findings.room
-        for found in itertools.islice(_NOT_A_NUMBER.finditer(text), listed):
-            kind = _KINDS[found[0][:1]]
-            findings.add(NotANumber, (name, *trail.at(found.start())), f"is {kind}; a finite number is wanted")
-        findings.count += max(0, faults - listed)
+    if any(body.find(mark, start, stop) >= 0 for mark in (b"n", b"t", b"f", b'"', b"{")):
+        trail = _Trail()
+        for _, text in _calmer(body, start, stop):
+            done = 0
+            for found in _NOT_A_NUMBER.finditer(text):
+                trail.follow(text[done : found.start()])
+                done = found.start()
+                findings.add(NotANumber, (name, *trail.indices), f"is {_KINDS[found[0]]}; a finite number is wanted")
+            trail.follow(text[done:])
         return None
 
-    punctuation = outline(text)
-    shape, regular = lattice(punctuation)
-    if punctuation != regular:
-        findings.add(Ragged, *_irregularity(name, punctuation, shape, regular))
+    view = memoryview(body)[start:stop]
+    pieces = outline(view)
+    layout = lattice(pieces)
+    if layout.wanted:
+        findings.add(Ragged, *_irregularity(name, layout, pieces))
         return None
-    if 0 in shape:
-        return np.empty(shape)
-
-    trail = _Trail(text)
-    detail = _out_of_range(max_integer_digits)
-    beyond = _beyond_range(text, max_integer_digits)
-    for position in itertools.islice(beyond, findings.room):
-        findings.add(OutOfRange, (name, *trail.at(position)), detail)
-    findings.count += sum(1 for _ in beyond)
-    return None if findings.count else numbers(raw, max_rank=len(shape))
+    if 0 in layout.shape:
+        return np.empty(layout.shape)
+    return _finite(name, view, layout.shape, max_integer_digits, findings)
 
 
-def _without_objects(text: bytes) -> bytes:
-    """Blank the content of the objects in a text without strings: of each only the opening brace is left."""
-    if b"{" not in text:
-        return text
-    calm = np.frombuffer(text, np.uint8).copy()
-    depth = np.int32(0)
-    for start in range(0, len(calm), _BLOCK_BYTES):
-        block = calm[start : start + _BLOCK_BYTES]
-        opens, closes = block == _OPEN, block == _CLOSE
-        depths = np.cumsum(opens.view(np.int8) - closes.view(np.int8), dtype=np.int32) + depth
-        block[((depths > 0) | closes) & ~(opens & (depths == 1))] = _SPACE
-        depth = depths[-1]
-    return calm.tobytes()
+def _finite(
+    name: str, view: memoryview, shape: tuple[int, ...], max_integer_digits: int, findings: _Findings
+) -> NDArray[np.float64] | None:
+    """Read the numbers of a regular array, or add those that are out of range to the findings and give None."""
+    flat = np.empty(math.prod(shape))
+    filled, before = 0, findings.count
+    trail, done = _Trail(), 0
+    for start, block in blocks(view):
+        try:
+            read = values(block)
+        except msgspec.DecodeError:
+            suspected = True
+        else:
+            suspected = max_integer_digits < DOUBLE_DIGITS
+            flat[filled : filled + len(read)] = read
+            filled += len(read)
+        for place in _beyond_range(block, max_integer_digits) if suspected else ():
+            trail.follow_to(view, done, start + place)
+            done = start + place
+            findings.add(OutOfRange, (name, *trail.indices), _out_of_range(max_integer_digits))
+    return flat.reshape(shape) if findings.count == before else None
 
 
-def _irregularity(name: str, punctuation: bytes, shape: tuple[int, ...], regular: bytes) -> tuple[Path, str]:
-    """Say where and how an outline first differs from the one that it should have."""
-    common = min(len(punctuation), len(regular))
-    here, there = (np.frombuffer(text, np.uint8, common) for text in (punctuation, regular))
-    place = int(np.argmax(here != there))
-    found, wanted = punctuation[place : place + 1], regular[place : place + 1]
-    path = _Trail(punctuation).at(place)
+def _irregularity(name: str, lattice: Lattice, pieces: Iterator[bytes]) -> tuple[Path, str]:
+    """Say where and how an outline, whose other pieces are given, first differs from the one that it should have."""
+    found, wanted, path = lattice.rest[:1], lattice.wanted, lattice.place
     if wanted == b"[" and found != EMPTY:
-        return (name, *path), f"is a number; a list is wanted, as at {_spelled((name, *(0 for _ in path)))}"
+        return (name, *path), f"is a number; a list is wanted, as at {spelled((name, *(0 for _ in path)))}"
     if found == b"[" and wanted != EMPTY:
-        return (name, *path), f"is a list; a number is wanted, as at {_spelled((name, *(0 for _ in path)))}"
+        return (name, *path), f"is a list; a number is wanted, as at {spelled((name, *(0 for _ in path)))}"
     *outer, last = path
+    promised = lattice.shape[len(outer)]
     if found == EMPTY:
         length = "of length 0"
     elif found == b"]":
         length = f"of length {last + 1}"
     else:  # it goes on; how far is plain to see if it holds numbers only
-        rest = punctuation[place : punctuation.index(b"]", place)]
-        known = found == b"," and b"[" not in rest
-        length = f"of length {last + 1 + len(rest)}" if known else f"longer than {shape[len(outer)]}"
-    example = _spelled((name, *(0 for _ in outer)))
-    return (name, *outer), f"is a list {length}; length {shape[len(outer)]} is wanted, as in {example}"
+        more, end, _ = lattice.rest.partition(b"]")
+        while not end:
+            following, end, _ = next(pieces).partition(b"]")
+            more += following
+        known = found == b"," and b"[" not in more
+        length = f"of length {last + 1 + len(more)}" if known else f"longer than {promised}"
+    example = spelled((name, *(0 for _ in outer)))
+    return (name, *outer), f"is a list {length}; length {promised} is wanted, as in {example}"
 
 
 def _beyond_range(text: bytes, max_integer_digits: int) -> Iterator[int]:
@@ -417,15 +497,20 @@ def _suspects(digits: int) -> re.Pattern[bytes]:
 def _out_of_range(max_integer_digits: int) -> str:
     return (
         "is a number out of range; a double between -1.8e308 and 1.8e308 is wanted, "
-        f"and an integer of at most {max_integer_digits} digits"
+        f"an integer of at most {max_integer_digits} digits, and no number of more than a million characters"
     )
 
 
-def _option(name: str, raw: bytes, text: bytes, max_integer_digits: int, findings: _Findings) -> dict[str, object]:
+def _option(body: bytes, member: _Member, max_integer_digits: int, findings: _Findings) -> dict[str, object]:
     """Read the option of one field, or add what is wrong with it to the findings and give nothing."""
-    if raw.strip(_WHITE) == b"null":
+    name, start, stop = member
+    raw = body[start:stop].rstrip(_WHITE)
+    if raw == b"null":
         findings.add(NullField, (name,), "is null; leave the field out or give it a value")
-    elif any(True for _ in _beyond_range(text, max_integer_digits)):
+    elif len(raw) > LONGEST_OPTION:
+        kind = _KINDS.get(raw[:1], "a number")
+        findings.add(InvalidOption, (name,), f"is {kind} of more than {LONGEST_OPTION:,} bytes; no option is so long")
+    elif any(True for _ in _beyond_range(b"".join(text for _, text in _calm(raw, 0, len(raw))), max_integer_digits)):
         findings.add(OutOfRange, (name,), _out_of_range(max_integer_digits))
     else:
         return {name: msgspec.json.decode(raw)}
@@ -434,7 +519,7 @@ def _option(name: str, raw: bytes, text: bytes, max_integer_digits: int, finding
 
 def _advice(name: str, fields: frozenset[str]) -> str:
     """Name the field that was probably meant, or all there are."""
-    near = difflib.get_close_matches(name[:_LONGEST_NAME].casefold(), sorted(fields), n=1)
+    near = nearest(name, sorted(fields))
     return f"did you mean {near[0]}?" if near else f"its fields are {_listed(fields)}"
 
 
@@ -449,10 +534,3 @@ def _shown(name: str) -> str:
     while len(shown.encode("unicode_escape")) > _LONGEST_NAME:
         shown = shown[:-1]
     return shown
-
-
-def _spelled(path: Path) -> str:
-    """Write a path as people do: x[3][1]."""
-    name, *indices = path
-    shown = str(name).encode("unicode_escape").decode("ascii")
-    return shown + "".join(f"[{index}]" for index in indices)

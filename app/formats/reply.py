@@ -18,7 +18,7 @@ class Reply:
     ----------
     summary
         The document without its arrays: nested dictionaries, lists, strings, finite numbers and None. Where an array
-        belongs it holds None as a placeholder, so that the order of the fields is the contract's.
+        belongs it holds None as a placeholder, so that the fields keep their order.
     arrays
         float64 arrays in C order by their place in the document: ``"per_sample.reconstruction.sum"``.
     """

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.losses.batch import ARRAY_NAMES
+
 __all__ = ["ARRAYS", "Submission"]
 
-ARRAYS = ("x", "y", "mu", "logvar", "sample_weight")
+ARRAYS = ARRAY_NAMES
 """The names under which arrays travel, in every format."""
 
 
@@ -20,7 +22,7 @@ class Submission:
     Attributes
     ----------
     arrays
-        By name (a subset of `ARRAYS`), any shape, any real dtype. Absent and null arrays are not in it.
+        By name (a subset of `ARRAYS`), any shape, any real dtype. An absent one is not in it.
     options
         Everything else, by name, as plain Python values, unchecked: the edge knows which options there are.
     """

@@ -13,6 +13,7 @@ from app.formats.errors import (
     Ragged,
     UnknownField,
 )
+from app.losses.errors import InvalidOption, LossInputError
 
 __all__ = ["FIELDS", "REFUSED", "Refused"]
 
@@ -23,7 +24,7 @@ class Refused(NamedTuple):
     """A body, the kind of its refusal, the paths of the listed faults in order, the offset, and words that are said."""
 
     body: bytes
-    kind: type[DecodeError]
+    kind: type[DecodeError | LossInputError]
     paths: tuple[tuple[str | int, ...], ...] = ()
     offset: int | None = None
     words: str = ""
@@ -95,9 +96,13 @@ REFUSED = (
     # Fields.
     Refused(b'{"logVar":[1]}', UnknownField, (("logVar",),), words="did you mean logvar?"),
     Refused(b'{"qqq":1}', UnknownField, (("qqq",),), words="its fields are x, y, mu, logvar, sample_weight, beta"),
-    Refused(b'{"":1}', UnknownField, (("",),)),
-    Refused(b'{"' + b"q" * 100 + b'":1}', UnknownField, (("q" * 40,),)),
-    Refused(b'{"' + "\u2028".encode() * 9 + b'":1}', UnknownField, (("\u2028" * 6,),), words="\\u2028" * 6 + " "),
+    Refused(b'{"":1}', UnknownField, (("",),), words='"" is no field'),
+    Refused(b'{"' + b"q" * 40 + b'":1}', UnknownField, (("q" * 40,),), words="q" * 40 + " is no field"),
+    # A name that has to be shortened leads nowhere: the path is that of the document.
+    Refused(b'{"' + b"q" * 100 + b'":1}', UnknownField, ((),), words="q" * 40 + "... is no field"),
+    Refused(b'{"observed_value_printed_by_my_training_script":1}', UnknownField, ((),), words="training_sc... is no"),
+    Refused(b'{"' + "\u2028".encode() * 9 + b'":1}', UnknownField, ((),), words="\\u2028" * 6 + "... is no field"),
+    Refused(b'{"' + rb"\ud83d\ude00\"\\" * 50 + b'":1}', UnknownField, ((),), words="\\U0001f600"),
     Refused(b'{"x":[1],"x":[1]}', DuplicateField, (("x",),)),
     Refused(b'{"x":[1],"\\u0078":[1]}', DuplicateField, (("x",),)),
     Refused(b'{"loss":"mse","loss":"mse","loss":"l1"}', DuplicateField, (("loss",), ("loss",))),
@@ -124,8 +129,16 @@ REFUSED = (
     Refused(b'{"x":[1,' + HUGE_INTEGER + b"]}", OutOfRange, (("x", 1),), words="at most 320 digits"),
     Refused(b'{"x":[-' + HUGE_INTEGER + b".5]}", OutOfRange, (("x", 0),)),
     Refused(b'{"x":[' + b"7" * 1_000_000 + b"]}", OutOfRange, (("x", 0),)),
+    Refused(b'{"x":[[ 1],[0.' + b"7" * 1_100_000 + b" ]]}", OutOfRange, (("x", 1, 0),), words="a million characters"),
     Refused(b'{"beta":1e400}', OutOfRange, (("beta",),)),
     Refused(b'{"beta":' + HUGE_INTEGER + b"}", OutOfRange, (("beta",),)),
+    Refused(
+        b'{"beta":[' + b"[]," * 6000 + b"1]}", InvalidOption, (("beta",),), words="a list of more than 16,384 bytes"
+    ),
+    Refused(b'{"loss":"' + b"a" * 20_000 + b'"}', InvalidOption, (("loss",),), words="is a string of more than"),
+    Refused(b'{"loss":"' + rb"\u0061" * 3000 + b'"}', InvalidOption, (("loss",),), words="is a string of more than"),
+    Refused(b'{"loss":{"a":' + b"1" * 20_000 + b"}}", InvalidOption, (("loss",),), words="is an object of more"),
+    Refused(b'{"beta":0.' + b"1" * 20_000 + b"}", InvalidOption, (("beta",),), words="is a number of more"),
     Refused(b'{"include":["a",' + HUGE_INTEGER + b"]}", OutOfRange, (("include",),)),
     # Nesting.
     Refused(b'{"x":5}', Ragged, (("x",),), words="is a number; nested lists"),
@@ -143,5 +156,5 @@ REFUSED = (
     Refused(b'{"x":[[],[[]]]}', Ragged, (("x", 1),), words="longer than 0"),
     Refused(b'{"x":[[],[1,2]]}', Ragged, (("x", 1),), words="length 0 is wanted"),
     Refused(b'{"x":[[[]],[]]}', Ragged, (("x", 1),), words="is a list of length 0; length 1"),
-    Refused(b'{"x":[[1],2],"y":[[1],[2,3]]}', Ragged, (("x", 1), ("y", 1)), words="2 faults are listed."),
+    Refused(b'{"x":[[1],2],"y":[[1],[2,3]]}', Ragged, (("x", 1), ("y", 1)), words="There is more to mend in y."),
 )
