@@ -6,6 +6,8 @@ import sys
 from types import FrameType
 from typing import Any, Final
 
+from app.health_probe import reached
+
 __all__ = ["main"]
 
 _IMPOSSIBLE: Final = 2
@@ -25,7 +27,7 @@ def main() -> int:
     # traceback. (The kernel drops a signal to process 1 for which there is no handler.)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, _stop)
-    from app.settings import ImpossibleSettingsError, from_environment  # noqa: PLC0415 - after the handlers, see above
+    from app.settings import ImpossibleSettingsError, from_environment, variable  # noqa: PLC0415 - after the handlers, see above
 
     try:
         settings = from_environment()
@@ -39,12 +41,14 @@ def main() -> int:
             " set LOSSGRID_HOST or LOSSGRID_PORT"
         )
     from app.main import create_app  # noqa: PLC0415 - likewise
+    from app.protocol import Limits  # noqa: PLC0415 - likewise
     from app.server import serve  # noqa: PLC0415 - likewise
 
     app = create_app(settings)
     sys.stdout.write(_greeting(app.version, listening))
     sys.stdout.flush()
-    serve(app, listening, graceful_seconds=settings.graceful_seconds, log_level=settings.log_level)
+    limits = Limits(head_seconds=settings.head_seconds, head_setting=variable("head_seconds"))
+    serve(app, listening, limits=limits, graceful_seconds=settings.graceful_seconds, log_level=settings.log_level)
     return 0
 
 
@@ -82,8 +86,8 @@ def _listen(host: str, port: int) -> socket.socket:
 def _greeting(version: str, listening: socket.socket) -> str:
     """Say where to look."""
     host, port = listening.getsockname()[:2]
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - recognised here, not bound
-    url = f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+    address = reached(host)
+    url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
     return (
         f"Lossgrid {version} at {url}\n"
         f"  {url}/docs      try it, with examples that run\n"

@@ -11,11 +11,15 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing
 
-__all__ = ["main", "trouble"]
+__all__ = ["main", "reached", "trouble"]
 
 TIMEOUT_SECONDS = 2.0
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - recognised here, never bound
-"""Where a service that listens on every interface is reached from its own machine."""
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised here, never bound
+
+
+def reached(host: str) -> str:
+    """Say where a service that listens on an address, or on every interface, is reached from its own machine."""
+    return LOOPBACK.get(host, host)
 
 
 def trouble(environment: Mapping[str, str]) -> str | None:
@@ -30,7 +34,7 @@ def trouble(environment: Mapping[str, str]) -> str | None:
     host = environment.get("LOSSGRID_HOST", "127.0.0.1")
     port = environment.get("LOSSGRID_PORT", "8000")
     try:
-        connection = http.client.HTTPConnection(LOOPBACK.get(host, host), int(port), timeout=TIMEOUT_SECONDS)
+        connection = http.client.HTTPConnection(reached(host), int(port), timeout=TIMEOUT_SECONDS)
         with closing(connection):
             connection.request("GET", "/healthz")
             status = connection.getresponse().status

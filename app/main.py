@@ -11,7 +11,7 @@ from starlette.types import Scope
 from app import api, web
 from app.api.document import DESCRIPTION, SUMMARY, TAGS, TITLE, openapi, version_of
 from app.api.errors import HANDLERS
-from app.gates import BodyLimit, HeadAsGet, Inflation, Journal, Prefix
+from app.gates import BodyLimit, HeadAsGet, Inflation, Journal, OneHost, Prefix, Silence
 from app.settings import Settings, from_environment, variable
 from app.web import problems
 
@@ -42,6 +42,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=[
             Middleware(BodyLimit, bytes=largest, setting=setting),
             Middleware(Journal),
+            Middleware(OneHost),
+            Middleware(Silence, seconds=settings.silence_seconds, setting=variable("silence_seconds")),
             Middleware(Inflation, bytes=largest, setting=setting),
             Middleware(HeadAsGet),
         ],

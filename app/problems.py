@@ -7,16 +7,20 @@ wrong. Who raises what is decided elsewhere; this room knows neither a web frame
 
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from app.losses.errors import Fault
+from app.losses.refusals import sentence
 
 __all__ = [
+    "BAD_HOST",
     "BODY_TOO_LARGE",
     "DUPLICATE_FIELD",
+    "EXAMPLE_INSTANCE",
+    "HEAD_TOO_LARGE",
     "INCOMPLETE_BODY",
     "INTERNAL_ERROR",
     "INVALID_OPTION",
@@ -50,7 +54,6 @@ __all__ = [
     "pointer",
     "render",
     "request_id",
-    "send_problem",
 ]
 
 MEDIA_TYPE = "application/problem+json"
@@ -59,10 +62,9 @@ LARGEST_BODY_BYTES = 8192
 LONGEST_DETAIL = 600
 LONGEST_FAULT = 300
 LONGEST_NAME = 40
+EXAMPLE_INSTANCE = "urn:uuid:5f0c7f6e-2d1b-4b8e-9c57-3f1f3f0a8f21"
+"""The request's id in examples."""
 REQUEST_ID = "lossgrid.request_id"
-
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def pointer(path: Iterable[str | int]) -> str:
     return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
 
 
-def request_id(scope: Scope) -> str:
+def request_id(scope: MutableMapping[str, Any]) -> str:
     """Give a request's id, ``urn:uuid:...``, made when it is asked for first."""
     found: str = scope.setdefault(REQUEST_ID, uuid.uuid4().urn)
     return found
@@ -184,23 +186,10 @@ def render(problem: Problem, instance: str) -> bytes:
     return body
 
 
-async def send_problem(problem: Problem, scope: Scope, send: Send) -> None:
-    """Answer a request with a problem, in plain ASGI."""
-    body = render(problem, request_id(scope))
-    headers = {
-        "content-type": MEDIA_TYPE,
-        "content-length": str(len(body)),
-        "cache-control": "no-store",
-        **problem.headers,
-    }
-    await send(
-        {
-            "type": "http.response.start",
-            "status": problem.kind.status,
-            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
+def _about(place: tuple[str | int, ...], detail: str) -> tuple[str, tuple[Fault, ...]]:
+    """Make the detail and the faults of an example that is about one place."""
+    fault = Fault(place, detail)
+    return sentence([fault]), (fault,)
 
 
 MALFORMED_BODY = Kind(
@@ -212,7 +201,8 @@ MALFORMED_BODY = Kind(
     " detail says at which byte reading stopped.",
     "Write the body with a JSON library rather than by hand, as UTF-8. Where a number may be NaN or infinite, mend that"
     " first: no loss is defined for it. Send a gzip stream whole, and with nothing behind it.",
-    "The body is not JSON: a value was expected at byte 17 (line 1, column 18).",
+    "The body cannot be read as JSON at line 1, column 12 (byte 11): JSON has no NaN and no infinity, and no loss"
+    " is defined there; finite numbers are wanted.",
 )
 INCOMPLETE_BODY = Kind(
     "incomplete-body",
@@ -230,13 +220,22 @@ INVALID_REQUEST = Kind(
     "Compare the request with the description of the endpoint in /docs.",
     "The request cannot be understood.",
 )
+BAD_HOST = Kind(
+    "bad-host",
+    400,
+    "The request does not name one host",
+    "HTTP wants every request to say in one Host header whom it is meant for. There is none, more than one, or one that"
+    " is no host.",
+    "Every HTTP library sends the header by itself. Look for one that is added by hand, and at the proxies between.",
+    "The request has no Host header; exactly one is wanted.",
+)
 NOT_FOUND = Kind(
     "not-found",
     404,
     "Nothing is here",
     "The service has no such path, or the catalogue has no row of that name.",
     "The endpoints are listed in /docs, the losses in /losses, the kinds of problem in /problems.",
-    "There is no loss of this name; the nearest is huber. GET /losses lists them all.",
+    "This is not the name of a loss; did you mean huber?",
 )
 METHOD_NOT_ALLOWED = Kind(
     "method-not-allowed",
@@ -244,7 +243,7 @@ METHOD_NOT_ALLOWED = Kind(
     "The method is not allowed here",
     "The path exists, but not for this HTTP method.",
     "Use one of the methods that the Allow header of the answer lists.",
-    "This path takes POST.",
+    "This path takes OPTIONS, POST.",
 )
 NOT_ACCEPTABLE = Kind(
     "not-acceptable",
@@ -258,9 +257,11 @@ REQUEST_TIMEOUT = Kind(
     "request-timeout",
     408,
     "The request did not arrive in time",
-    "The client was silent for too long before the request was complete.",
-    "Send the request without pauses; behind a slow link, compress the body (Content-Encoding: gzip).",
-    "Nothing arrived for 8 seconds.",
+    "The client took too long over the head of the request, or was silent for too long before the body was complete."
+    " The connection is closed.",
+    "Send the request without pauses, and its body as long as Content-Length says; or raise the setting that the detail"
+    " names.",
+    "Nothing of the body arrived for 8 s (LOSSGRID_SILENCE_SECONDS).",
 )
 BODY_TOO_LARGE = Kind(
     "body-too-large",
@@ -276,7 +277,7 @@ UNSUPPORTED_MEDIA_TYPE = Kind(
     "The media type is not supported",
     "The Content-Type header is missing, or names a media type in which this endpoint takes no bodies.",
     "Send one of the media types that the Accept-Post header of the answer lists, and say so in Content-Type.",
-    "The body must be of the type application/json, and the Content-Type header must say so.",
+    "The body must be of the type application/json, and a Content-Type header must say so.",
 )
 UNSUPPORTED_CONTENT_ENCODING = Kind(
     "unsupported-content-encoding",
@@ -292,7 +293,8 @@ NOT_AN_OBJECT = Kind(
     "The body is not an object",
     "The body is valid JSON, but not an object with the fields of the endpoint.",
     'Send an object: {"x": [[0.0, 1.0]], "y": [[0.5, 0.5]]}.',
-    "The body is an array; an object with the fields x and y is wanted.",
+    "The document is a list; an object with the fields x, y, mu, logvar, sample_weight, beta, delta, include,"
+    " loss, variance is wanted.",
 )
 UNKNOWN_FIELD = Kind(
     "unknown-field",
@@ -301,8 +303,7 @@ UNKNOWN_FIELD = Kind(
     "The body has a field that the endpoint does not know. It is refused rather than ignored, since a misspelt name"
     " (logVar for logvar) would silently drop the KL term.",
     "Correct the name; the detail says which known one is nearest.",
-    "The body has a field that is not known: did you mean logvar?",
-    (Fault(("logVar",), "is not a known field; the nearest is logvar"),),
+    *_about(("logVar",), "is no field of this request; did you mean logvar?"),
 )
 DUPLICATE_FIELD = Kind(
     "duplicate-field",
@@ -310,8 +311,7 @@ DUPLICATE_FIELD = Kind(
     "A field is there twice",
     "The body has the same field more than once. Parsers disagree on which one counts, so it is refused.",
     "Send every field once.",
-    "The field x is there twice.",
-    (Fault(("x",), "is there twice"),),
+    *_about(("x",), "is there more than once; one of them is wanted"),
 )
 MISSING_FIELD = Kind(
     "missing-field",
@@ -319,8 +319,7 @@ MISSING_FIELD = Kind(
     "A required field is missing",
     "The body lacks a field without which no loss can be computed, or has only one of mu and logvar.",
     "Add the field: x holds the targets and y the reconstructions, both of shape (N, ...).",
-    "The field y is missing: the reconstructions, in the shape of x.",
-    (Fault(("y",), "is required"),),
+    *_about(("y",), "is missing; a batch needs x and y"),
 )
 NOT_A_NUMBER = Kind(
     "not-a-number",
@@ -328,8 +327,7 @@ NOT_A_NUMBER = Kind(
     "An element is not a number",
     "Something else stands where a number belongs: a string, a boolean, null or an object.",
     'Send plain numbers: 0.5 and not "0.5", 1 and not true. Replace missing values before you send them.',
-    "x[1][0] is a string; every element of x must be a finite number.",
-    (Fault(("x", 1, 0), "is a string; a finite number is wanted"),),
+    *_about(("x", 1, 0), "is a string; a finite number is wanted"),
 )
 NULL_FIELD = Kind(
     "null-field",
@@ -337,8 +335,7 @@ NULL_FIELD = Kind(
     "An option is null",
     "An option of the body is null. It could mean that it is not given, or that its value was lost on the way.",
     "Leave the field out, or give it a value.",
-    "beta is null; leave the field out or give it a value.",
-    (Fault(("beta",), "is null; leave the field out or give it a value"),),
+    *_about(("beta",), "is null; leave the field out or give it a value"),
 )
 NUMBER_OUT_OF_RANGE = Kind(
     "number-out-of-range",
@@ -346,8 +343,11 @@ NUMBER_OUT_OF_RANGE = Kind(
     "A number is out of range",
     "A number of the body is larger than any double (about 1.8e308), or has absurdly many digits.",
     "Look for the reason in what made the number; a loss of it could not be represented either.",
-    "A number of x is beyond the range of a double.",
-    (Fault(("x", 0, 3), "is beyond the range of a double"),),
+    *_about(
+        ("x", 1, 1),
+        "is a number out of range; a double between -1.8e308 and 1.8e308 is wanted, an integer of at most 320 digits,"
+        " and no number of more than a million characters",
+    ),
 )
 RAGGED_ARRAY = Kind(
     "ragged-array",
@@ -355,8 +355,7 @@ RAGGED_ARRAY = Kind(
     "The nesting is not that of an array",
     "The nesting of lists is not that of an array: rows of different lengths, or numbers beside lists.",
     "Make all rows equally long. Samples of different sizes need a batch each.",
-    "The rows of x have different lengths: x[1] has 2 elements, x[0] has 3.",
-    (Fault(("x", 1), "has 2 elements; 3 are wanted, as in x[0]"),),
+    *_about(("x", 1), "is a list of length 1; length 2 is wanted, as in x[0]"),
 )
 SHAPE_MISMATCH = Kind(
     "shape-mismatch",
@@ -366,8 +365,7 @@ SHAPE_MISMATCH = Kind(
     " differ, or an array is empty. Shapes that could only be broadcast are refused: a wrong number would come out.",
     "x and y have the same shape (N, ...); mu and logvar have the same shape, with the same N; sample_weight has the"
     " shape (N,). mu and logvar come together or not at all.",
-    "y has the shape (3, 2) but x has the shape (4, 2).",
-    (Fault(("y",), "has the shape (3, 2); (4, 2) is wanted, as x has"),),
+    *_about(("y",), "has shape (2, 1) but x has (2, 2); they must be equal, nothing is broadcast"),
 )
 WRONG_TYPE = Kind(
     "wrong-type",
@@ -375,8 +373,7 @@ WRONG_TYPE = Kind(
     "An array holds no real numbers",
     "The elements of an array are complex, text, dates, objects or structures.",
     "Send integers, booleans or floating-point numbers.",
-    "x has the dtype complex128; real numbers are wanted.",
-    (Fault(("x",), "has the dtype complex128; real numbers are wanted"),),
+    *_about(("x",), "is of type complex128; real numbers are wanted"),
 )
 NOT_FINITE = Kind(
     "not-finite",
@@ -384,8 +381,10 @@ NOT_FINITE = Kind(
     "An array holds NaN or infinity",
     "An element of an array is NaN or infinite. The detail says how many there are and where the first is.",
     "Find out where they come from: a logvar that has run away, a division by zero, a missing value.",
-    "2 elements of y are not finite; the first is at y[0][3].",
-    (Fault(("y", 0, 3), "is NaN; a finite number is wanted"),),
+    *_about(
+        ("y", 0, 1),
+        "is NaN, infinite or beyond double precision (it is the first of 2 in y); a finite number is wanted",
+    ),
 )
 OUT_OF_DOMAIN = Kind(
     "out-of-domain",
@@ -394,8 +393,11 @@ OUT_OF_DOMAIN = Kind(
     "The loss is not defined for a value that is there, such as a prediction of 1.2 for binary_cross_entropy.",
     "Scale the data into the domain, or choose another loss: binary_cross_entropy_with_logits takes any prediction."
     " GET /losses lists the domains.",
-    "binary_cross_entropy is defined for y in [0, 1]; 1 element lies outside.",
-    (Fault(("y", 0, 1), "lies outside of [0, 1]"),),
+    *_about(
+        ("y", 0, 1),
+        "is out of the domain of binary_cross_entropy, the only such value; y is to be in [0, 1], and for logits"
+        " there is binary_cross_entropy_with_logits",
+    ),
 )
 UNKNOWN_LOSS = Kind(
     "unknown-loss",
@@ -403,8 +405,7 @@ UNKNOWN_LOSS = Kind(
     "An unknown loss",
     "No loss has this name or alias.",
     "GET /losses lists the names and aliases; the detail says which is nearest.",
-    "There is no loss of this name; the nearest is squared_error.",
-    (Fault(("loss",), "is not the name or alias of a loss; the nearest is squared_error"),),
+    *_about(("loss",), "is not the name of a loss; did you mean huber?"),
 )
 INVALID_OPTION = Kind(
     "invalid-option",
@@ -414,8 +415,7 @@ INVALID_OPTION = Kind(
     " cannot be had of this batch.",
     "beta is a number >= 0; delta and variance are numbers > 0, and only some losses have them; include is a list of"
     " names. collapse and kl_elementwise need mu and logvar.",
-    "delta is not an option of squared_error; huber and smooth_l1 have it.",
-    (Fault(("delta",), "is not an option of squared_error; huber and smooth_l1 have it"),),
+    *_about(("delta",), "is not a parameter of squared_error; only huber and smooth_l1 have it"),
 )
 OVERFLOW = Kind(
     "overflow",
@@ -425,8 +425,16 @@ OVERFLOW = Kind(
     " ever holds infinity or NaN.",
     "The detail says which quantity of which sample overflows: look at its values. A logvar above 709 overflows the KL"
     " term, an error above 1e154 its square.",
-    "The reconstruction loss of sample 3 overflows.",
-    (Fault(("x", 3), "has a loss beyond the range of a double"),),
+    *_about(("x", 1), "has a squared_error beyond double precision, which ends at 1.8e308"),
+)
+HEAD_TOO_LARGE = Kind(
+    "head-too-large",
+    431,
+    "The head of the request is too large",
+    "The request has too many header lines, or they are too long. The connection is closed.",
+    "No request to this service needs many headers: look for cookies of other services on the same host, and for what"
+    " proxies between add.",
+    "The lines before or behind a body may have 65536 bytes, and there may be 100.",
 )
 INTERNAL_ERROR = Kind(
     "internal-error",
@@ -452,6 +460,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             MALFORMED_BODY,
             INCOMPLETE_BODY,
             INVALID_REQUEST,
+            BAD_HOST,
             NOT_FOUND,
             METHOD_NOT_ALLOWED,
             NOT_ACCEPTABLE,
@@ -474,6 +483,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             UNKNOWN_LOSS,
             INVALID_OPTION,
             OVERFLOW,
+            HEAD_TOO_LARGE,
             INTERNAL_ERROR,
             NOT_READY,
         )

@@ -1,12 +1,15 @@
-"""How uvicorn is run: on httptools and uvloop, believing nobody's X-Forwarded headers, with a bounded farewell."""
+"""How uvicorn is run: on our protocol class and uvloop, believing no X-Forwarded headers, with a bounded farewell."""
 
 import socket
 import sys
+from importlib.metadata import version
 from types import FrameType
 from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
+
+from app.protocol import Limits, misfits, strict_protocol
 
 __all__ = ["serve"]
 
@@ -32,7 +35,7 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(app: FastAPI, listening: socket.socket, *, graceful_seconds: int, log_level: str) -> None:
+def serve(app: FastAPI, listening: socket.socket, *, limits: Limits, graceful_seconds: int, log_level: str) -> None:
     """Serve until SIGTERM or Ctrl+C; uvicorn raises the signal again when it has finished.
 
     Parameters
@@ -41,15 +44,27 @@ def serve(app: FastAPI, listening: socket.socket, *, graceful_seconds: int, log_
         The application.
     listening
         Where connections come in.
+    limits
+        What a client may ask of the reader of requests.
     graceful_seconds
         How long requests in flight may take after the signal.
     log_level
         The least important messages that are logged.
+
+    Raises
+    ------
+    SystemExit
+        The uvicorn that is installed is not one that our protocol class fits.
     """
+    if lacking := misfits():
+        sys.exit(
+            f"lossgrid: uvicorn {version('uvicorn')} does not fit, it has no {', '.join(lacking)};"
+            " install the one that requirements/runtime.txt names"
+        )
     loggers = {name: {**row, "level": log_level.upper()} for name, row in _LOGGING["loggers"].items()}
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=strict_protocol(limits),
         loop="auto" if sys.platform == "win32" else "uvloop",
         ws="none",
         lifespan="off",

@@ -1,28 +1,25 @@
 """What an operator can set: one frozen class, filled from the environment (LOSSGRID_*).
 
 An unknown LOSSGRID_* variable or an impossible value stops the start: a misspelt limit must not silently be no limit.
-Names that begin with LOSSGRID_TEST_ belong to the tests of the project and are ignored.
+Names are upper case: lossgrid_port is misspelt too. Those that begin with LOSSGRID_TEST_ belong to the tests of the
+project and are ignored.
 """
 
-import difflib
 import os
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.losses.refusals import nearest
 
 __all__ = ["PREFIX", "ImpossibleSettingsError", "Settings", "from_environment", "table", "variable"]
 
 PREFIX = "LOSSGRID_"
 PREFIX_OF_TESTS = "LOSSGRID_TEST_"
 
-
-def _a_path_prefix(value: str) -> str:
-    """Take "" or "/some/prefix"."""
-    if value and (not value.startswith("/") or value.endswith("/") or "//" in value):
-        message = 'a path prefix is wanted: "" or one that begins with a slash and does not end with one, as in "/loss"'
-        raise ValueError(message)
-    return value
+_UNITS: Final = ("bytes", "digits", "seconds")
+"""With which the name of a number ends that counts them."""
 
 
 class Settings(BaseSettings):
@@ -40,10 +37,10 @@ class Settings(BaseSettings):
     ] = 8000
     root_path: Annotated[
         str,
-        AfterValidator(_a_path_prefix),
         Field(
+            pattern=r"^(/[^/]+)*$",
             description="path prefix under which a reverse proxy shows the service, as in `/loss`;"
-            " the proxy may strip it or keep it"
+            " the proxy may strip it or keep it",
         ),
     ] = ""
     max_json_bytes: Annotated[
@@ -62,6 +59,14 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, le=1024, description="how many requests are decoded and computed at once; 0 means one per core"),
     ] = 0
+    head_seconds: Annotated[
+        int,
+        Field(ge=1, le=3600, description="seconds that a client may take over the head of a request"),
+    ] = 8
+    silence_seconds: Annotated[
+        int,
+        Field(ge=1, le=3600, description="seconds that a client may be silent in the midst of a body"),
+    ] = 8
     graceful_seconds: Annotated[
         int,
         Field(ge=1, le=3600, description="seconds that requests in flight get to finish after SIGTERM or Ctrl+C"),
@@ -103,19 +108,33 @@ def from_environment() -> Settings:
     faults = []
     for name in sorted(os.environ):
         ours = name.upper().startswith(PREFIX) and not name.upper().startswith(PREFIX_OF_TESTS)
-        if ours and name.upper() not in known:
-            nearest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
-            faults.append(f"{name} is not a setting; did you mean {nearest[0]}?")
+        if ours and name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            faults.append(f"{name} is not a setting; {hint}")
+    settings = None
     try:
         settings = Settings()
     except ValidationError as error:
-        for fault in error.errors(include_url=False, include_input=False, include_context=False):
-            reason = fault["msg"].removeprefix("Value error, ")
-            faults.append(f"{variable(str(fault['loc'][0]))} is not possible: {reason[:1].lower()}{reason[1:]}")
-        raise ImpossibleSettingsError(faults) from None
-    if faults:
+        fields = [str(fault["loc"][0]) for fault in error.errors(include_url=False, include_input=False)]
+        faults += [f"{variable(field)} is not possible: {_wanted(field)}" for field in fields]
+    if settings is None or faults:
         raise ImpossibleSettingsError(faults)
     return settings
+
+
+def _wanted(field: str) -> str:
+    """Say what a setting may be."""
+    row = Settings.model_json_schema()["properties"][field]
+    if row["type"] == "integer":
+        unit = field.rpartition("_")[2]
+        what = f"number of {unit}" if unit in _UNITS else "number"
+        return f"a whole {what} from {row['minimum']} to {row['maximum']} is wanted"
+    if "enum" in row:
+        return f"one of {', '.join(row['enum'])} is wanted"
+    if "pattern" in row:
+        return 'nothing or a path that begins with a slash and does not end with one is wanted, as in "/loss"'
+    return "it is empty; leave it out to have the default"
 
 
 def table() -> str:

@@ -5,6 +5,8 @@ from pydantic import ValidationError
 
 from app.settings import ImpossibleSettingsError, Settings, from_environment, table, variable
 
+_A_PREFIX = 'nothing or a path that begins with a slash and does not end with one is wanted, as in "/loss"'
+
 
 def faults(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
     """Set variables, and give what is wrong with them."""
@@ -38,31 +40,43 @@ def test_an_unknown_variable_is_named_with_its_nearest_neighbour(monkeypatch: py
     assert faults(monkeypatch, LOSSGRID_PROT="8000") == ["LOSSGRID_PROT is not a setting; did you mean LOSSGRID_PORT?"]
 
 
+def test_a_name_in_another_case_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert faults(monkeypatch, lossgrid_port="1") == ["lossgrid_port is not a setting; did you mean LOSSGRID_PORT?"]
+
+
+def test_a_variable_that_is_like_no_other_is_met_with_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    (fault,) = faults(monkeypatch, LOSSGRID_ZZZZZZZZZZZZZZZZZZZZZZZZ="1")
+    assert fault.endswith(f"; there are {', '.join(variable(name) for name in Settings.model_fields)}")
+
+
 def test_variables_of_the_tests_are_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOSSGRID_TEST_CHROMIUM", "/usr/bin/chromium")
     assert from_environment() == Settings()
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "wanted"),
     [
-        ("LOSSGRID_PORT", "65536"),
-        ("LOSSGRID_PORT", "http"),
-        ("LOSSGRID_HOST", ""),
-        ("LOSSGRID_ROOT_PATH", "loss"),
-        ("LOSSGRID_ROOT_PATH", "/loss/"),
-        ("LOSSGRID_ROOT_PATH", "/a//b"),
-        ("LOSSGRID_MAX_JSON_BYTES", "0"),
-        ("LOSSGRID_MAX_JSON_DEPTH", "1"),
-        ("LOSSGRID_MAX_INTEGER_DIGITS", "-1"),
-        ("LOSSGRID_COMPUTING_THREADS", "1.5"),
-        ("LOSSGRID_GRACEFUL_SECONDS", "0"),
-        ("LOSSGRID_LOG_LEVEL", "loud"),
+        ("LOSSGRID_PORT", "65536", "a whole number from 0 to 65535 is wanted"),
+        ("LOSSGRID_PORT", "http", "a whole number from 0 to 65535 is wanted"),
+        ("LOSSGRID_HOST", "", "it is empty; leave it out to have the default"),
+        ("LOSSGRID_ROOT_PATH", "loss", _A_PREFIX),
+        ("LOSSGRID_ROOT_PATH", "/loss/", _A_PREFIX),
+        ("LOSSGRID_ROOT_PATH", "/a//b", _A_PREFIX),
+        ("LOSSGRID_MAX_JSON_BYTES", "0", "a whole number of bytes from 1 to 2147483648 is wanted"),
+        ("LOSSGRID_MAX_JSON_BYTES", "64MB", "a whole number of bytes from 1 to 2147483648 is wanted"),
+        ("LOSSGRID_MAX_JSON_DEPTH", "1", "a whole number from 2 to 64 is wanted"),
+        ("LOSSGRID_MAX_INTEGER_DIGITS", "-1", "a whole number of digits from 17 to 4300 is wanted"),
+        ("LOSSGRID_COMPUTING_THREADS", "1.5", "a whole number from 0 to 1024 is wanted"),
+        ("LOSSGRID_SILENCE_SECONDS", "0", "a whole number of seconds from 1 to 3600 is wanted"),
+        ("LOSSGRID_GRACEFUL_SECONDS", "0", "a whole number of seconds from 1 to 3600 is wanted"),
+        ("LOSSGRID_LOG_LEVEL", "loud", "one of debug, info, warning, error is wanted"),
     ],
 )
-def test_an_impossible_value_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    (fault,) = faults(monkeypatch, **{name: value})
-    assert fault.startswith(f"{name} is not possible: ")
+def test_an_impossible_value_is_met_with_what_is_possible(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, wanted: str
+) -> None:
+    assert faults(monkeypatch, **{name: value}) == [f"{name} is not possible: {wanted}"]
 
 
 def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

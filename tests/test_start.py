@@ -16,7 +16,6 @@ import httpx
 import pytest
 
 from app.__main__ import main
-from app.api.document import version_of
 from app.main import create_app
 from tests.inprocess import InProcess, an_app
 
@@ -140,21 +139,6 @@ def test_without_settings_the_environment_decides(monkeypatch: pytest.MonkeyPatc
 def test_the_version_is_that_of_the_project() -> None:
     text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
     assert f'\nversion = "{an_app().version}"\n' in text
-
-
-@pytest.mark.parametrize("content", [None, "", "[project]", "no toml"])
-def test_without_a_project_file_the_version_is_that_of_the_package(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
-) -> None:
-    project = tmp_path / "pyproject.toml"
-    if content is not None:
-        project.write_text(content, encoding="utf-8")
-    monkeypatch.setattr("app.api.document.version", lambda _: "9.9")
-    assert version_of(project) == "9.9"
-
-
-def test_a_service_that_is_neither_has_no_version(tmp_path: Path) -> None:
-    assert version_of(tmp_path / "none") in {"0", an_app().version}
 
 
 def test_the_package_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

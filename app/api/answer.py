@@ -262,7 +262,11 @@ class CollapseAnswer(TypedDict):
     """What the objective allows, known from x alone before anything is trained."""
 
     total_variance: Annotated[
-        float, Field(description="Sum over features of the weighted variance over the batch (divided by N).", ge=0)
+        float,
+        Field(
+            description="Sum over features of the weighted variance over the batch (divided by the sum of weights).",
+            ge=0,
+        ),
     ]
     covariance_spectrum: Annotated[
         list[NonNegative],

@@ -1,6 +1,5 @@
 """GET /losses and GET /losses/{name}: the catalogue of elementwise losses, as the core has it."""
 
-import difflib
 from typing import Annotated, Any
 
 import orjson
@@ -9,20 +8,17 @@ from starlette.responses import Response
 
 from app.api.answer import LossRow
 from app.api.refusals import refusals
-from app.losses import LOSSES, Loss
+from app.losses import LOSSES, Loss, UnknownLoss, find
 from app.problems import NOT_FOUND, Problem, RefusedError
 
 __all__ = ["router"]
 
-_LONGEST_NAME = 100
-
 
 def router() -> APIRouter:
-    """Make the routes; their answers never change, so they are written once."""
+    """Make the routes."""
     made = APIRouter(tags=["catalogue"])
     rows = {loss.name: _row(loss) for loss in LOSSES.values()}
     whole = orjson.dumps(list(rows.values()))
-    pages = {name: orjson.dumps(rows[loss.name]) for loss in LOSSES.values() for name in (loss.name, *loss.aliases)}
 
     async def losses() -> Response:
         return Response(whole, media_type="application/json")
@@ -30,11 +26,12 @@ def router() -> APIRouter:
     async def one_loss(
         name: Annotated[str, Path(description="Its name or an alias.", examples=["huber"])],
     ) -> Response:
-        if name in pages:
-            return Response(pages[name], media_type="application/json")
-        near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), pages, n=1, cutoff=0.0)
-        detail = f"There is no loss of this name; the nearest is {near[0]}. GET /losses lists them all."
-        raise RefusedError(Problem(NOT_FOUND, detail))
+        try:
+            row = rows[find(name).name]
+        except UnknownLoss as error:
+            said = error.faults[0].detail
+            raise RefusedError(Problem(NOT_FOUND, f"This {said}{'' if said.endswith('?') else '.'}")) from None
+        return Response(orjson.dumps(row), media_type="application/json")
 
     made.add_api_route(
         "/losses",

@@ -1,17 +1,24 @@
 """The OpenAPI document: what FastAPI knows of the routes, and the schemas that it cannot know."""
 
 import tomllib
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from app.api.answer import Numbers, ProblemAnswer
+from app.api.dressing import dress
+from app.api.examples import REQUESTS
+from app.api.identify import PROPERTIES
 from app.api.options import Options
+from app.engines.local import run
+from app.formats.json import encode
 from app.formats.submission import ARRAYS
+from app.losses import Batch, Objective
 
 __all__ = ["DESCRIPTION", "SUMMARY", "TAGS", "TITLE", "openapi", "version_of"]
 
@@ -52,20 +59,8 @@ _REQUEST_ID: Final = {
 
 
 def version_of(project: Path) -> str:
-    """Give the version of the service: of the checkout that it runs from, or of the installed package.
-
-    Parameters
-    ----------
-    project
-        Where ``pyproject.toml`` lies if this is a checkout.
-    """
-    try:
-        found: str = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
-    except (OSError, ValueError, KeyError):
-        try:
-            found = version("lossgrid")
-        except PackageNotFoundError:
-            found = "0"
+    """Read the version of the service from its ``pyproject.toml``."""
+    found: str = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
     return found
 
 
@@ -88,11 +83,29 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         if "title" in schema:
             schemas[schema["title"]] = schema
     schemas["LossRequest"] = _request()
+    schemas["IdentifyRequest"] = {
+        **schemas["LossRequest"],
+        "title": "IdentifyRequest",
+        "description": "A batch, and a number that somebody's code made of it.",
+        "properties": schemas["LossRequest"]["properties"] | dict(PROPERTIES),
+        "required": ["x", "y", "observed"],
+    }
+    # Of a schema alone, Swagger UI makes an answer of zeros and "additionalProp1".
+    answered = document["paths"]["/loss"]["post"]["responses"]["200"]["content"]["application/json"]
+    answered["examples"] = {"tiny": {"summary": REQUESTS["tiny"]["summary"], "value": _answer_to("tiny")}}
     for operation in (one for path in document["paths"].values() for one in path.values()):
         for response in operation["responses"].values():
             response.setdefault("headers", {})["X-Request-Id"] = _REQUEST_ID
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     return document
+
+
+def _answer_to(name: str) -> dict[str, Any]:
+    """Answer an example of a request that has no options, as POST /loss does."""
+    batch = Batch.of({array: np.array(values, float) for array, values in REQUESTS[name]["value"].items()})
+    reply = dress(batch, Objective.of(), (), run)
+    found: dict[str, Any] = orjson.loads(encode(reply))
+    return found
 
 
 def _request() -> dict[str, Any]:

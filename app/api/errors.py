@@ -25,6 +25,7 @@ from app.formats.errors import (
 from app.losses.errors import (
     InvalidOption,
     LossInputError,
+    MissingArray,
     NotFinite,
     OutOfDomain,
     Overflow,
@@ -49,6 +50,7 @@ KIND_OF: Final[Mapping[type[DecodeError | LossInputError], Kind]] = MappingProxy
         NotANumber: problems.NOT_A_NUMBER,
         OutOfRange: problems.NUMBER_OUT_OF_RANGE,
         Ragged: problems.RAGGED_ARRAY,
+        MissingArray: problems.MISSING_FIELD,
         ShapeMismatch: problems.SHAPE_MISMATCH,
         WrongType: problems.WRONG_TYPE,
         NotFinite: problems.NOT_FINITE,

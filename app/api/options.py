@@ -1,12 +1,13 @@
 """What a request asks for beside its arrays: the one definition for every format of the body."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.formats.submission import ARRAYS
 from app.losses import LOSSES, Fault, InvalidOption, Objective
+from app.losses.refusals import refusal
 
 __all__ = ["FIELDS", "Include", "Options"]
 
@@ -18,13 +19,6 @@ _OWNERS: Final = {
     for loss in LOSSES.values()
     for parameter in loss.parameters
 }
-_WANTED: Final = {
-    "loss": "a string, the name or alias of a loss, is wanted",
-    "delta": "a finite number > 0 is wanted",
-    "variance": "a finite number > 0 is wanted",
-    "beta": "a finite number >= 0 is wanted",
-    "include": "a list of at most 64 strings is wanted",
-}
 _LONGEST_NAME: Final = 64
 _LONGEST_LIST: Final = 64
 
@@ -32,8 +26,7 @@ _LONGEST_LIST: Final = 64
 def _not_too_long(given: object) -> object:
     """Refuse a list before each of its items is looked at, and an error made for each."""
     if isinstance(given, list) and len(given) > _LONGEST_LIST:
-        message = "too long"
-        raise ValueError(message)
+        raise ValueError("too long")
     return given
 
 
@@ -82,10 +75,7 @@ class Options(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             found = [_fault(fault["loc"]) for fault in error.errors(include_url=False, include_input=False)]
-            faults = list(dict.fromkeys(found))
-            place = faults[0].path[0] if len(faults[0].path) == 1 else f"{faults[0].path[0]}[{faults[0].path[1]}]"
-            more = f" There are {len(faults) - 1} more faults." if len(faults) > 1 else ""
-            raise InvalidOption(f"{place} {faults[0].detail}.{more}", *faults) from None
+            raise refusal(InvalidOption, *dict.fromkeys(found)) from None
 
     def objective(self) -> Objective:
         """Give the loss, with the parameters that were named, and beta.
@@ -103,10 +93,25 @@ class Options(BaseModel):
 
 def _fault(place: tuple[int | str, ...]) -> Fault:
     """Say what belongs at a place, without saying what is there."""
-    name = str(place[0])
+    rows = Options.model_json_schema()["properties"]
+    if place[0] not in rows:
+        return Fault(place, f"is not a known option; there are {', '.join(rows)}")
     if len(place) > 1:
-        return Fault(place, "is not one of elementwise, kl_elementwise, gradients, collapse, conventions")
-    return Fault(place, f"is not valid; {_WANTED[name]}" if name in _WANTED else "is not a known option")
+        return Fault(place, f"is none of {', '.join(get_args(Include))}")
+    return Fault(place, f"is not valid; {_wanted(rows[place[0]])} is wanted")
+
+
+def _wanted(row: Mapping[str, Any]) -> str:
+    """Say what an option may be, from its row of the JSON schema."""
+    if row["type"] == "number":
+        return (
+            f"a finite number > {row['exclusiveMinimum']:g}"
+            if "exclusiveMinimum" in row
+            else (f"a finite number >= {row['minimum']:g}")
+        )
+    if row["type"] == "array":
+        return f"a list of at most {row['maxItems']} strings"
+    return "the name or alias of a loss, a string,"
 
 
 FIELDS: Final = frozenset({*ARRAYS, *Options.model_fields})

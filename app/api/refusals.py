@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-from app.problems import KINDS, MEDIA_TYPE, render
+from app.problems import EXAMPLE_INSTANCE, KINDS, MEDIA_TYPE, render
 
 __all__ = ["refusals"]
 
-_INSTANCE = "urn:uuid:5f0c7f6e-2d1b-4b8e-9c57-3f1f3f0a8f21"
 _HEADERS = {405: ("Allow",), 415: ("Accept-Post", "Accept-Encoding"), 503: ("Retry-After",)}
 _MEANING = {
     "Allow": "The methods that the path takes.",
@@ -43,7 +42,7 @@ def _response(status: int) -> dict[str, Any]:
 def _described(description: str, slugs: list[str]) -> dict[str, Any]:
     """Describe a problem document, with examples."""
     examples = {
-        slug: {"summary": KINDS[slug].title, "value": json.loads(render(KINDS[slug].example, _INSTANCE))}
+        slug: {"summary": KINDS[slug].title, "value": json.loads(render(KINDS[slug].example, EXAMPLE_INSTANCE))}
         for slug in slugs
     }
     return {

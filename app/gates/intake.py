@@ -2,16 +2,16 @@
 
 Both gates work while the application reads: a body that nobody reads is neither counted nor inflated. A refusal is a
 `RefusedError`, raised where the application awaits the next piece; it unwinds to the gate `Journal`, which answers it.
-So the order is ``BodyLimit(Journal(Inflation(app)))``.
+So the order is ``BodyLimit(Journal(OneHost(Silence(Inflation(app)))))``.
 """
 
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import anyio
 import anyio.to_thread
 
+from app.gates.asgi import App, Message, Receive, Scope, Send, header_values
 from app.problems import (
     BODY_TOO_LARGE,
     MALFORMED_BODY,
@@ -33,18 +33,6 @@ MOST_MEMBERS = 4096
 
 PIECE_BYTES = 64 * 1024
 """How much of a compressed body is collected before it is inflated, since each hop to a thread costs 50 us."""
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-def _header(scope: Scope, name: bytes) -> bytes | None:
-    """Give a header of the request; several of one name are joined by commas, as HTTP says."""
-    values = [value for key, value in scope["headers"] if key == name]
-    return b",".join(values) if values else None
 
 
 def _too_large(limit: int, setting: str, what: str = "A body") -> RefusedError:
@@ -79,11 +67,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        length = _header(scope, b"content-length") or b""
+        length = b",".join(header_values(scope, b"content-length"))
         declared = int(length) if length.isdigit() and len(length) <= LONGEST_LENGTH else None
         # A rest of a declared, bounded body is thrown away by the server, and the connection lives on.
         bounded = declared is not None and declared <= self.bytes
-        complete = bounded or (not length and _header(scope, b"transfer-encoding") is None)
+        complete = bounded or (not length and not header_values(scope, b"transfer-encoding"))
         count = 0
 
         async def receive_counted() -> Message:
@@ -102,8 +90,8 @@ class BodyLimit:
             if complete:
                 await send(message)
             elif message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
-                await send(message)
+                headers = [pair for pair in message.get("headers", ()) if pair[0] != b"connection"]
+                await send({**message, "headers": [*headers, (b"connection", b"close")]})
             elif message.get("more_body", False):
                 await send(message)
             else:
@@ -141,8 +129,8 @@ class Inflation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        codings = _header(scope, b"content-encoding") if scope["type"] == "http" else None
-        names = [name.strip().lower() for name in (codings or b"").split(b",")]
+        codings = header_values(scope, b"content-encoding") if scope["type"] == "http" else []
+        names = [name.strip().lower() for name in b",".join(codings).split(b",")]
         wanted = [name for name in names if name not in {b"", b"identity"}]
         if not wanted:
             await self.app(scope, receive, send)

@@ -1,17 +1,11 @@
 """The outermost gate: every request has an id, and nothing that goes wrong below goes out without a problem."""
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
-from app.problems import INTERNAL_ERROR, RefusedError, request_id, send_problem
+from app.gates.asgi import App, Message, Receive, Scope, Send
+from app.problems import INTERNAL_ERROR, MEDIA_TYPE, Problem, RefusedError, render, request_id
 
 __all__ = ["Journal"]
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 log = logging.getLogger("lossgrid")
 
@@ -28,7 +22,7 @@ class Journal:
     def __init__(self, app: App) -> None:
         self.app = app
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -48,10 +42,29 @@ class Journal:
         except RefusedError as refusal:
             if started:
                 raise
-            await send_problem(refusal.problem, scope, send_with_id)
+            await _send_problem(refusal.problem, scope, send_with_id)
         except Exception:
             # The one place that catches everything: the answer says nothing, the log says it all.
             log.exception("%s failed", name)
             if started:
                 raise
-            await send_problem(INTERNAL_ERROR.example, scope, send_with_id)
+            await _send_problem(INTERNAL_ERROR.example, scope, send_with_id)
+
+
+async def _send_problem(problem: Problem, scope: Scope, send: Send) -> None:
+    """Answer a request with a problem, in plain ASGI."""
+    body = render(problem, request_id(scope))
+    headers = {
+        "content-type": MEDIA_TYPE,
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        **problem.headers,
+    }
+    await send(
+        {
+            "type": "http.response.start",
+            "status": problem.kind.status,
+            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

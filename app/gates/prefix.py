@@ -1,15 +1,10 @@
 """The path prefix under which a reverse proxy shows the service, whether the proxy strips it or keeps it."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
+
+from app.gates.asgi import App, Receive, Scope, Send
 
 __all__ = ["Prefix"]
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Prefix:

@@ -1,22 +1,18 @@
 """/problems and /problems/<slug>: what each kind of problem means and how to mend it, from the rows of its table."""
 
-import difflib
 import json
 from html import escape
-from typing import Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from app.problems import KINDS, MEDIA_TYPE, NOT_FOUND, Kind, Problem, RefusedError, render
+from app.losses.refusals import nearest
+from app.problems import EXAMPLE_INSTANCE, KINDS, MEDIA_TYPE, NOT_FOUND, Kind, Problem, RefusedError, render
 from app.web.page import page, root_of
 
 __all__ = ["router"]
-
-_INSTANCE: Final = "urn:uuid:5f0c7f6e-2d1b-4b8e-9c57-3f1f3f0a8f21"
-_LONGEST_SLUG: Final = 100
 
 
 def router() -> APIRouter:
@@ -42,7 +38,7 @@ async def _index(request: Request) -> HTMLResponse:
 with this request; <code>errors</code> lists the places in the body as JSON pointers, at most twenty of them;
 <code>instance</code> is the id of the request, as in the header <code>X-Request-Id</code> and in the service's log.
 A problem never repeats what was sent.</p>
-<table class="rows">
+<table class="rows stacked">
 <thead><tr><th scope="col">Status</th><th scope="col">What is wrong</th><th scope="col">Slug</th></tr></thead>
 <tbody>
 {rows}
@@ -56,11 +52,12 @@ async def _one(request: Request) -> HTMLResponse:
     """Answer `GET /problems/<slug>`."""
     slug = request.path_params["slug"]
     if slug not in KINDS:
-        near = difflib.get_close_matches(slug[:_LONGEST_SLUG].lower(), KINDS, n=1, cutoff=0.0)
-        detail = f"There is no problem of this name; the nearest is /problems/{near[0]}. /problems lists them all."
+        near = nearest(slug, KINDS)
+        hint = f"did you mean /problems/{near[0]}?" if near else "/problems lists them all."
+        detail = f"There is no problem of this name; {hint}"
         raise RefusedError(Problem(NOT_FOUND, detail))
     kind = KINDS[slug]
-    example = json.dumps(json.loads(render(kind.example, _INSTANCE)), indent=2)
+    example = json.dumps(json.loads(render(kind.example, EXAMPLE_INSTANCE)), indent=2)
     root = escape(root_of(request))
     main = f"""\
 <div class="text">
@@ -71,7 +68,7 @@ async def _one(request: Request) -> HTMLResponse:
 <h2>How to mend it</h2>
 <p>{escape(kind.mending)}</p>
 <h2>An example of the answer</h2>
-<pre><code>{escape(example)}</code></pre>
+<pre class="prose"><code>{escape(example)}</code></pre>
 </div>"""
     return page(request, title=f"{kind.title}: Lossgrid", main=main)
 

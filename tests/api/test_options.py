@@ -1,8 +1,10 @@
 """Options are taken strictly, and what is wrong is named by its place."""
 
+from typing import get_args
+
 import pytest
 
-from app.api.options import FIELDS, Options
+from app.api.options import FIELDS, Include, Options
 from app.formats.submission import ARRAYS
 from app.losses import LOSSES, InvalidOption, Objective, UnknownLoss
 from tests.inprocess import InProcess
@@ -81,7 +83,29 @@ def test_options_that_no_format_should_let_through_are_refused() -> None:
     with pytest.raises(InvalidOption) as refusal:
         Options.of({"detla": 1, "beta": float("nan"), "delta": 10**400})
     assert {fault.path[0] for fault in refusal.value.faults} == {"detla", "beta", "delta"}
-    assert "2 more" in refusal.value.detail
+    assert refusal.value.detail.endswith(".")
+    assert "There is more to mend in" in refusal.value.detail
+
+
+@pytest.mark.parametrize(
+    ("given", "detail"),
+    [
+        ({"delta": "1"}, "delta is not valid; a finite number > 0 is wanted."),
+        ({"beta": "1"}, "beta is not valid; a finite number >= 0 is wanted."),
+        ({"loss": 1}, "loss is not valid; the name or alias of a loss, a string, is wanted."),
+        ({"include": 1}, "include is not valid; a list of at most 64 strings is wanted."),
+        ({"include": ["a"]}, f"include[0] is none of {', '.join(get_args(Include))}."),
+        ({"detla": 1}, "detla is not a known option; there are loss, delta, variance, beta, include."),
+        (
+            {"beta": -1, "include": ["a", "b"]},
+            "beta is not valid; a finite number >= 0 is wanted. There is more to mend in include.",
+        ),
+    ],
+)
+def test_what_is_wanted_is_said_in_the_words_of_its_row(given: dict[str, object], detail: str) -> None:
+    with pytest.raises(InvalidOption) as refusal:
+        Options.of(given)
+    assert refusal.value.detail == detail
 
 
 def test_a_loss_is_asked_for_by_name() -> None:

@@ -49,4 +49,7 @@ def test_links_carry_the_path_prefix() -> None:
 @pytest.mark.parametrize("slug", ["ovrflow", "OVERFLOW", "%3Cscript%3E", "x" * 3000])
 def test_an_unknown_kind_is_a_problem_itself(client: InProcess, slug: str) -> None:
     document = assert_problem(client.get(f"/problems/{slug}"), "not-found", unsaid=["<script>", "x" * 50])
-    assert "/problems/" in document["detail"]
+    near = (
+        "did you mean /problems/overflow?" if slug.lower() in {"ovrflow", "overflow"} else "/problems lists them all."
+    )
+    assert document["detail"] == f"There is no problem of this name; {near}"

@@ -96,6 +96,12 @@ def test_the_tiny_batch_is_what_its_description_says(client: InProcess) -> None:
     assert found["terms"]["reconstruction"]["sum_mean"] == 9.0
 
 
+def test_the_answer_in_the_document_is_the_true_one(client: InProcess) -> None:
+    content = DOCUMENT["paths"]["/loss"]["post"]["responses"]["200"]["content"]["application/json"]
+    assert [*content["examples"]] == ["tiny"]
+    assert content["examples"]["tiny"]["value"] == client.loss(**REQUESTS["tiny"]["value"]).json()
+
+
 def test_soft_labels_warn(client: InProcess) -> None:
     found = client.loss(**REQUESTS["soft_labels"]["value"]).json()
     assert [warning["code"] for warning in found["warnings"]] == ["bce_targets_not_binary"]

@@ -96,7 +96,7 @@ def running(**settings: object) -> Iterator[Running]:
         yield server
         if server.process.poll() is None:
             code = server.end()
-            assert code in {0, -signal.SIGTERM}, f"it ended with {code}:\n{server.output()}"
+            assert code == 0, f"it ended with {code}:\n{server.output()}"
 
 
 @contextmanager

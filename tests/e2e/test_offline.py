@@ -57,6 +57,25 @@ def test_every_page_fits_a_narrow_window(server: Running, page: Page, path: str,
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("width", [1280, 700, 480, 390])
+def test_the_cards_of_the_start_page_leave_no_gap(server: Running, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(server.url + "/")
+    tops: list[float] = page.locator("ul.cards li").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect().top)"
+    )
+    assert len({tops.count(top) for top in tops}) == 1, tops
+
+
+def test_the_text_of_a_problem_is_not_cut_off(server: Running, page: Page) -> None:
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(server.url + "/problems/ragged-array")
+        shown = page.locator("main pre").evaluate("pre => [pre.scrollWidth, pre.clientWidth]")
+        assert shown[0] == shown[1]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @every_page
 def test_every_page_and_its_links_work_below_a_path_prefix(prefixed: str, page: Page, path: str, element: str) -> None:
     page.goto(prefixed + path)

@@ -55,6 +55,21 @@ def test_every_example_gives_its_numbers(
         operation.get_by_role("button", name="Clear").click()
 
 
+@pytest.mark.parametrize("example", ["tiny", "digits"])
+def test_an_open_operation_and_its_answer_fit_a_narrow_window(
+    page: Page, operation: Locator, example: str, screenshot: Screenshot
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    operation.locator("select.examples-select-element").first.select_option(example)
+    status, _ = execute(operation)
+    assert status == 200
+    expect(operation.locator(".responses-table tr.response", has_text="422")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(operation.get_by_text("No links").first).to_be_hidden()
+    operation.locator(".live-responses-table").scroll_into_view_if_needed()
+    screenshot(f"swagger-ui-{example}-narrow")
+
+
 def test_a_broken_body_shows_the_problem(operation: Locator, complaints: list[str], screenshot: Screenshot) -> None:
     operation.locator("textarea").first.fill('{"x": [[0, 1], [2, 3]], "y": [[0, 1], [2]]}')
     status, problem = execute(operation)

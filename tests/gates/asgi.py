@@ -1,19 +1,15 @@
 """The other side of a gate: a three-line application, and a connection that says what happened on it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-__all__ = ["App", "Connection", "echo", "silent"]
+from app.gates.asgi import App, Message, Receive, Scope, Send
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+__all__ = ["App", "Connection", "Message", "Receive", "Send", "echo", "silent"]
 
 
-async def echo(_: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+async def echo(_: Scope, receive: Receive, send: Send) -> None:
     """Answer with the body, once it has arrived; say so if the client leaves before."""
     body, more = b"", True
     while more:
@@ -25,7 +21,7 @@ async def echo(_: MutableMapping[str, Any], receive: Receive, send: Send) -> Non
     await silent(_, receive, send, body)
 
 
-async def silent(_: MutableMapping[str, Any], __: Receive, send: Send, body: bytes = b"unread") -> None:
+async def silent(_: Scope, __: Receive, send: Send, body: bytes = b"unread") -> None:
     """Answer without reading."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body[:1], "more_body": True})

@@ -1,6 +1,7 @@
 """The gates on real connections: a refused client sees the answer, others go on, and the log stays clean."""
 
 import gzip
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -14,13 +15,14 @@ from tests.refusals import assert_problem
 
 LIMIT = 1_000_000
 BATCH = b'{"x": [[1, 2]], "y": [[2, 1]]}'
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HEAD = "POST /loss HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
-    """Run the service with a small limit; whatever the tests do to it, its log says nothing of it."""
-    with running(max_json_bytes=LIMIT) as process:
+    """Run the service with small limits; whatever the tests do to it, its log says nothing of it."""
+    with running(max_json_bytes=LIMIT, silence_seconds=1) as process:
         yield process
         assert "Traceback" not in process.output()
         assert "ERROR" not in process.output()
@@ -35,10 +37,11 @@ def connection(server: Running) -> Iterator[socket.socket]:
 def read_answer(found: socket.socket) -> tuple[bytes, bytes]:
     """Read one answer: its head and its body."""
     data = b""
-    while b"\r\n\r\n" not in data:
+    while b"\r\n\r\n" not in data.removeprefix(CONTINUE):
         piece = found.recv(65536)
         assert piece, "closed without an answer"
         data += piece
+    data = data.removeprefix(CONTINUE)
     head, _, body = data.partition(b"\r\n\r\n")
     length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     while len(body) < length:
@@ -66,6 +69,51 @@ def test_a_client_that_asks_first_is_refused_before_it_sends(server: Running) ->
         assert head.startswith(b"HTTP/1.1 413 ")
         assert b"connection: close" in head
         assert is_closed(found)
+
+
+@pytest.mark.parametrize(
+    "hosts", ["", "Host: a\r\nHost: a\r\n", "Host: a\r\nHost: b\r\n", "Host: a, b\r\n", "Host:\r\n"]
+)
+def test_a_request_names_one_host(server: Running, hosts: str) -> None:
+    with connection(server) as found:
+        head = f"POST /loss HTTP/1.1\r\n{hosts}Content-Type: application/json\r\nContent-Length: {len(BATCH)}\r\n\r\n"
+        found.sendall(head.encode() + BATCH)
+        answer, body = read_answer(found)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body)["type"] == "/problems/bad-host"
+
+
+@pytest.mark.parametrize(
+    ("headers", "begun"),
+    [
+        ("Content-Length: 1000\r\n", b""),
+        ("Content-Length: 1000\r\n", BATCH),
+        ("Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n"),
+        ("Transfer-Encoding: chunked\r\n", b"5\r\nhel"),
+        ("Content-Length: 1000\r\nContent-Encoding: gzip\r\n", gzip.compress(BATCH)[:20]),
+        ("Content-Length: 1000\r\nExpect: 100-continue\r\n", b""),
+    ],
+    ids=["nothing", "a part", "a chunk", "a part of a chunk", "a part of a stream", "what was asked to go on"],
+)
+def test_a_body_that_stalls_is_refused_and_the_connection_closed(server: Running, headers: str, begun: bytes) -> None:
+    with connection(server) as found:
+        started = time.monotonic()
+        found.sendall(f"{HEAD}{headers}\r\n".encode() + begun)
+        head, body = read_answer(found)
+        assert head.startswith(b"HTTP/1.1 408 ")
+        assert head.lower().count(b"connection: close") == 1
+        assert json.loads(body)["type"] == "/problems/request-timeout"
+        assert is_closed(found)
+        assert 0.9 < time.monotonic() - started < 8
+
+
+def test_a_slow_body_is_taken(server: Running) -> None:
+    with connection(server) as found:
+        found.sendall(f"{HEAD}Content-Length: {len(BATCH)}\r\n\r\n".encode())
+        for start in range(0, len(BATCH), 8):
+            time.sleep(0.4)
+            found.sendall(BATCH[start : start + 8])
+        assert read_answer(found)[0].startswith(b"HTTP/1.1 200 ")
 
 
 def test_an_endless_body_is_refused_and_cut_off(server: Running) -> None:

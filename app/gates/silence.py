@@ -1,0 +1,56 @@
+"""How long a client may be silent while it sends a body.
+
+Only the body is watched: a gate is called when the head of a request is complete, so a head that never ends, or never
+begins, is for the protocol class that reads it. Nor is there a least speed: a byte now and then is progress, and what
+it may add up to is for the limits on size.
+"""
+
+import anyio
+
+from app.gates.asgi import App, Message, Receive, Scope, Send
+from app.problems import REQUEST_TIMEOUT, Problem, RefusedError
+
+__all__ = ["Silence"]
+
+
+class Silence:
+    """Refuses a body that makes no progress for some time, and lets the connection be closed.
+
+    Time counts only while the application waits for the next piece: one that computes does not use up its client's.
+    The refusal is a `RefusedError`, raised where the application awaits that piece; the gate `Journal` answers it, so
+    that gate has to come before.
+
+    Parameters
+    ----------
+    app
+        What comes next.
+    seconds
+        How long the next piece of a body may take.
+    setting
+        What an operator changes to allow more, for the problem.
+    """
+
+    def __init__(self, app: App, *, seconds: float, setting: str) -> None:
+        self.app = app
+        self.seconds = seconds
+        self.setting = setting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        complete = False
+
+        async def receive_in_time() -> Message:
+            nonlocal complete
+            if complete:  # what comes now is that the client leaves, and it may take its time
+                return await receive()
+            with anyio.move_on_after(self.seconds):
+                message = await receive()
+                complete = not message.get("more_body", False)
+                return message
+            detail = f"Nothing of the body arrived for {self.seconds:g} s ({self.setting})."
+            raise RefusedError(Problem(REQUEST_TIMEOUT, detail, headers={"Connection": "close"}))
+
+        await self.app(scope, receive_in_time, send)

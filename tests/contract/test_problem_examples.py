@@ -1,0 +1,167 @@
+"""The example of every kind of problem, as its page and OpenAPI show it, is what the service really says."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from types import MappingProxyType
+from typing import Any, Final
+
+import anyio
+import httpx
+import numpy as np
+import pytest
+from fastapi import FastAPI, Query
+
+from app.api.errors import KIND_OF
+from app.losses import Batch, LossInputError, Objective
+from app.problems import EXAMPLE_INSTANCE, KINDS, Problem, render
+from tests.inprocess import InProcess, a_client, an_app
+
+X = [[0.0, 1.0], [1.0, 0.0]]
+Y = [[0.5, 0.5], [0.5, 0.5]]
+BATCH: Final[Mapping[str, object]] = MappingProxyType({"x": X, "y": Y})
+
+Ask = Callable[[InProcess], httpx.Response]
+
+
+def raw(body: str, **headers: str) -> Ask:
+    return lambda client: client.raw(body.encode(), **headers)
+
+
+def loss(**fields: object) -> Ask:
+    return lambda client: client.loss(**{**BATCH, **fields})
+
+
+def request(method: str, path: str, **headers: str) -> Ask:
+    return lambda client: client.request(method, path, headers=headers)
+
+
+def not_ready(client: InProcess) -> httpx.Response:
+    client.app.state.ready = False
+    return client.get("/readyz")
+
+
+REQUESTS: Final[Mapping[str, Ask]] = {
+    "malformed-body": raw('{"x": [[0, NaN]]}'),
+    "not-found": request("GET", "/losses/hubber"),
+    "method-not-allowed": request("GET", "/loss"),
+    "not-acceptable": raw("{}", accept="text/html"),
+    "body-too-large": raw("{}", content_length="67108865"),
+    "unsupported-media-type": request("POST", "/loss"),
+    "unsupported-content-encoding": raw("{}", content_encoding="br"),
+    "not-an-object": raw("[[0, 1]]"),
+    "unknown-field": loss(logVar=[[0], [0]]),
+    "duplicate-field": raw('{"x": [0, 1], "x": [0, 1], "y": [0, 1]}'),
+    "missing-field": raw('{"x": [0, 1]}'),
+    "not-a-number": loss(x=[[0, 1], ["0.5", 0]]),
+    "null-field": loss(beta=None),
+    "number-out-of-range": raw('{"x": [[0, 1], [1, 1e999]], "y": [[0, 1], [1, 0]]}'),
+    "ragged-array": loss(x=[[0, 1], [1]]),
+    "shape-mismatch": loss(y=[[0.5], [0.5]]),
+    "out-of-domain": loss(y=[[0.5, 1.2], [0.5, 0.5]], loss="binary_cross_entropy"),
+    "unknown-loss": loss(loss="hubber"),
+    "invalid-option": loss(delta=2),
+    "overflow": loss(x=[[0, 1], [1, 1e200]]),
+    "not-ready": not_ready,
+}
+"""A request for every kind that a client of the service can meet by what it sends."""
+
+ARRAYS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "wrong-type": {"x": np.array(X, complex), "y": np.array(Y)},
+    "not-finite": {"x": np.array(X), "y": np.array([[0.5, np.nan], [0.5, np.inf]])},
+}
+"""Arrays for every kind that JSON cannot hold, and binary formats can."""
+
+
+def assert_is_the_example(document: dict[str, Any], slug: str) -> None:
+    shown = json.loads(render(KINDS[slug].example, EXAMPLE_INSTANCE))
+    assert {**document, "instance": EXAMPLE_INSTANCE} == shown
+
+
+@pytest.mark.parametrize(("slug", "ask"), REQUESTS.items(), ids=REQUESTS)
+def test_an_example_is_what_the_service_says(slug: str, ask: Ask) -> None:
+    with a_client() as client:
+        assert_is_the_example(ask(client).json(), slug)
+
+
+@pytest.mark.parametrize(("slug", "arrays"), ARRAYS.items(), ids=ARRAYS)
+def test_an_example_is_what_the_core_says(slug: str, arrays: Mapping[str, Any]) -> None:
+    with pytest.raises(LossInputError) as refusal:
+        list(Batch.of(arrays).chunks())
+    error = refusal.value
+    problem = Problem(KIND_OF[type(error)], error.detail, error.faults)
+    assert_is_the_example(json.loads(render(problem, EXAMPLE_INSTANCE)), slug)
+
+
+def answer_to(app: FastAPI, *headers: tuple[bytes, bytes], leaves: bool = False) -> dict[str, Any]:
+    """Post the head of a request, then leave or be silent; give the problem that is answered."""
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, object]:
+        if not leaves:
+            await anyio.sleep_forever()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:  # noqa: ANN401 - ASGI's messages are looser than that
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/loss",
+        "raw_path": b"/loss",
+        "root_path": "",
+        "query_string": b"",
+        "scheme": "http",
+        "http_version": "1.1",
+        "server": ("127.0.0.1", 80),
+        "client": ("127.0.0.1", 1),
+        "headers": [(b"content-type", b"application/json"), (b"content-length", b"5"), *headers],
+    }
+    asyncio.run(app(scope, receive, send))
+    found: dict[str, Any] = json.loads(sent[1]["body"])
+    return found
+
+
+def test_the_example_of_a_client_that_leaves() -> None:
+    assert_is_the_example(answer_to(an_app(), (b"host", b"a"), leaves=True), "incomplete-body")
+
+
+def test_the_example_of_a_client_that_names_no_host() -> None:
+    assert_is_the_example(answer_to(an_app()), "bad-host")
+
+
+def test_the_example_of_a_client_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    wait: Callable[[float], AbstractContextManager[Any]] = anyio.move_on_after
+
+    def briefly(seconds: float) -> AbstractContextManager[Any]:
+        asked.append(seconds)
+        return wait(0.01)
+
+    monkeypatch.setattr("app.gates.silence.anyio.move_on_after", briefly)
+    assert_is_the_example(answer_to(an_app(), (b"host", b"a")), "request-timeout")
+    assert asked == [8]
+
+
+def test_the_examples_of_what_no_request_should_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    with a_client() as client:
+
+        async def number(count: int = Query()) -> None:
+            raise AssertionError(count)
+
+        client.app.add_api_route("/number", number)
+        assert_is_the_example(client.get("/number").json(), "invalid-request")
+
+        def fail(*_: object, **__: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(Objective, "of", fail)
+        assert_is_the_example(client.loss(**BATCH).json(), "internal-error")
+
+
+def test_every_kind_is_provoked() -> None:
+    by_hand = {"incomplete-body", "bad-host", "request-timeout", "invalid-request", "internal-error"}
+    below = {"head-too-large"}  # the application is not even called; tests/e2e/test_protocol.py
+    assert {*REQUESTS, *ARRAYS} | by_hand | below == set(KINDS)
