@@ -4,11 +4,17 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header --quiet
 
+# The frameworks that we are held to, each in .venv-reference/<name>. PyTorch's build for CPUs is named to the letter,
+# so that the one with gigabytes of libraries for graphics cards can never be taken for it; see docs/reference.md.
+REFERENCES := torch sklearn torchmetrics keras jax mlx tfp
+TORCH ?= torch==2.13.0+cpu
+NEEDS_TORCH := torch torchmetrics
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format openapi lock image samples hooks clean
+.PHONY: help setup run test test-reference lint format openapi lock image samples hooks clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.runtime ## .venv with the locked requirements of the service
 
@@ -16,10 +22,12 @@ setup: .venv/.runtime ## .venv with the locked requirements of the service
 	$(PYTHON) -m venv .venv
 
 .venv/.runtime: requirements/runtime.txt | .venv/bin/python
+	@echo 'Installing what the service needs into .venv (a minute or two)'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
 	@touch $@
 
 .venv/.dev: requirements/dev.txt | .venv/bin/python
+	@echo 'Installing what tests and tools need into .venv (a minute or two)'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@ .venv/.runtime
 
@@ -31,6 +39,23 @@ test: .venv/.dev ## the whole suite, with branch coverage
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-reference: ## our numbers against those of every framework (one: make test-reference-torch)
+	@failed=; for one in $(REFERENCES); do $(MAKE) --no-print-directory test-reference-$$one || failed="$$failed $$one"; done; \
+	if [ -n "$$failed" ]; then echo "not in agreement, or not to be had:$$failed" >&2; exit 1; fi
+
+test-reference-%: .venv-reference/%/.ready
+	.venv-reference/$*/bin/python -m pytest --config-file=tests/reference/pytest.ini --rootdir=. \
+		--confcutdir=tests/reference -p no:cacheprovider tests/reference/test_$*.py
+
+.PRECIOUS: .venv-reference/%/.ready
+.venv-reference/%/.ready: requirements/reference-%.txt
+	$(PYTHON) -m venv .venv-reference/$*
+	@echo '*' >.venv-reference/.gitignore
+	.venv-reference/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	$(if $(filter $*,$(NEEDS_TORCH)),.venv-reference/$*/bin/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps $(TORCH))
+	@touch $@
 
 lint: .venv/.dev ## ruff, mypy, import contracts
 	$(BIN)/ruff check
@@ -49,6 +74,9 @@ lock: .venv/.dev ## resolve the locked requirements anew
 	$(LOCK) --upgrade --output-file requirements/runtime.txt
 	$(LOCK) --upgrade --group dev --output-file requirements/dev.txt
 	$(LOCK) --upgrade --group samples --output-file requirements/samples.txt
+	for one in $(REFERENCES); do $(LOCK:pyproject.toml=requirements/reference-$$one.in) --upgrade \
+		--no-emit-package torch --no-emit-package tensorflow --constraints requirements/runtime.txt \
+		--overrides requirements/reference-overrides.txt --output-file requirements/reference-$$one.txt || exit; done
 
 image: ## build the container image lossgrid
 	docker build --tag lossgrid .
@@ -63,4 +91,4 @@ hooks: ## let git ask ruff and the contract before every commit
 	git config core.hooksPath scripts/hooks
 
 clean: ## remove what the other targets made
-	rm -rf .venv .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf .venv .venv-reference .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
