@@ -11,6 +11,8 @@ from starlette.types import Scope
 from app import api, web
 from app.api.document import DESCRIPTION, SUMMARY, TAGS, TITLE, openapi, version_of
 from app.api.errors import HANDLERS
+from app.formats import FORMATS
+from app.formats.json import MEDIA_TYPE as JSON
 from app.gates import BodyLimit, HeadAsGet, Inflation, Journal, OneHost, Prefix, Silence
 from app.settings import Settings, from_environment, variable
 from app.web import problems
@@ -28,6 +30,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or from_environment()
     largest, setting = settings.max_json_bytes, variable("max_json_bytes")
+    uploads = dict.fromkeys({*FORMATS} - {JSON}, (settings.max_upload_bytes, variable("max_upload_bytes")))
     app = FastAPI(
         title=TITLE,
         summary=SUMMARY,
@@ -40,11 +43,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         exception_handlers=dict(HANDLERS),
         middleware=[
-            Middleware(BodyLimit, bytes=largest, setting=setting),
+            Middleware(BodyLimit, bytes=largest, setting=setting, others=uploads),
             Middleware(Journal),
             Middleware(OneHost),
             Middleware(Silence, seconds=settings.silence_seconds, setting=variable("silence_seconds")),
-            Middleware(Inflation, bytes=largest, setting=setting),
+            Middleware(Inflation, bytes=largest, setting=setting, others=uploads),
             Middleware(HeadAsGet),
         ],
     )
@@ -53,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         api.router(
             max_json_depth=settings.max_json_depth,
             max_integer_digits=settings.max_integer_digits,
+            max_upload_bytes=settings.max_upload_bytes,
             computing_threads=settings.computing_threads,
         )
     )

@@ -197,8 +197,8 @@ MALFORMED_BODY = Kind(
     400,
     "The body cannot be read",
     "The bytes are not a document of the media type that they claim to be: broken JSON, text that is not UTF-8, the"
-    " literals NaN or Infinity (which JSON does not have), nesting that is too deep, or a broken gzip stream. The"
-    " detail says at which byte reading stopped.",
+    " literals NaN or Infinity (which JSON does not have), nesting that is too deep, a broken gzip stream, or an"
+    " archive or array file that is damaged, cut off or contradicts itself. The detail says where reading stopped.",
     "Write the body with a JSON library rather than by hand, as UTF-8. Where a number may be NaN or infinite, mend that"
     " first: no loss is defined for it. Send a gzip stream whole, and with nothing behind it.",
     "The body cannot be read as JSON at line 1, column 12 (byte 11): JSON has no NaN and no infinity, and no loss"
@@ -251,7 +251,7 @@ NOT_ACCEPTABLE = Kind(
     "No acceptable media type",
     "The Accept header rules out every media type in which the answer can be written.",
     "Leave the Accept header out, or list one of the media types that the detail names.",
-    "The answer can be written as application/json.",
+    "The answer can be written as application/json, application/x-npz.",
 )
 REQUEST_TIMEOUT = Kind(
     "request-timeout",
@@ -267,8 +267,10 @@ BODY_TOO_LARGE = Kind(
     "body-too-large",
     413,
     "The body is too large",
-    "The body, or what it inflates to, is larger than the service is set up to take.",
-    "Send fewer samples at a time (the sums of parts add up), or raise the setting that the detail names.",
+    "The body, or what it or a member of it inflates to, is larger than the service is set up to take, or it has more"
+    " members than there can be arrays.",
+    "Send fewer samples at a time (the sums of parts add up), or raise the setting that the detail names. Send arrays"
+    " that compress more than a hundredfold stored, not deflated.",
     "A body may have at most 67108864 bytes (LOSSGRID_MAX_JSON_BYTES).",
 )
 UNSUPPORTED_MEDIA_TYPE = Kind(
@@ -277,7 +279,8 @@ UNSUPPORTED_MEDIA_TYPE = Kind(
     "The media type is not supported",
     "The Content-Type header is missing, or names a media type in which this endpoint takes no bodies.",
     "Send one of the media types that the Accept-Post header of the answer lists, and say so in Content-Type.",
-    "The body must be of the type application/json, and a Content-Type header must say so.",
+    "The body must be of the type application/json, multipart/form-data, application/x-npz,"
+    " application/vnd.safetensors, and a Content-Type header must say so.",
 )
 UNSUPPORTED_CONTENT_ENCODING = Kind(
     "unsupported-content-encoding",
@@ -371,9 +374,9 @@ WRONG_TYPE = Kind(
     "wrong-type",
     422,
     "An array holds no real numbers",
-    "The elements of an array are complex, text, dates, objects or structures.",
+    "The elements of an array are complex, text, dates, objects or structures, or floats of an unusual kind.",
     "Send integers, booleans or floating-point numbers.",
-    *_about(("x",), "is of type complex128; real numbers are wanted"),
+    *_about(("x",), "holds complex numbers; booleans, integers and floats of 2 to 16 bytes are taken"),
 )
 NOT_FINITE = Kind(
     "not-finite",

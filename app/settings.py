@@ -47,6 +47,15 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=2**31, description="largest JSON body in bytes, as it arrives and again after gzip is inflated"),
     ] = 64 * 2**20
+    max_upload_bytes: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=2**31,
+            description="largest body of another kind in bytes, as it arrives and again after gzip or its own members"
+            " are inflated",
+        ),
+    ] = 256 * 2**20
     max_json_depth: Annotated[
         int,
         Field(ge=2, le=64, description="how many levels a JSON body may be nested"),

@@ -1,6 +1,5 @@
 """GET /conventions and GET /conventions/{id}: what real code computes, as the table has it."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -15,6 +14,7 @@ from app.api.refusals import refusals
 from app.conventions import CLASSES, CONVENTIONS, Convention, as_document
 from app.losses import LOSSES, TERM_REDUCTIONS, VARIANTS, Fault, InvalidOption
 from app.losses.elementwise import find
+from app.losses.refusals import nearest
 from app.problems import NOT_FOUND, Problem, RefusedError
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
 
 LARGEST_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 100
-_LONGEST_NAME: Final = 100
 
 _closed: Final = with_config(extra="forbid")
 
@@ -141,7 +140,7 @@ _Test = Callable[[Convention], bool]
 
 def _by_loss(text: str) -> _Test:
     """Keep the rows that can have a loss."""
-    name = find(text[:_LONGEST_NAME]).name
+    name = find(text).name
     return lambda row: name in row.losses
 
 
@@ -210,7 +209,7 @@ def _query(request: Request) -> Mapping[str, str]:
     pairs = request.query_params.multi_items()
     for name, _ in pairs:
         if name not in known:
-            near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), known, n=1)
+            near = nearest(name, known)
             hint = f"the nearest is {near[0]}" if near else f"there are {', '.join(known)}"
             detail = f"is not a known query parameter; {hint}"
             raise InvalidOption(f"A query parameter {detail}.", Fault((name,), detail))
@@ -294,8 +293,9 @@ def router() -> APIRouter:
         row = CONVENTIONS.get(convention)
         if row is not None:
             return Response(orjson.dumps(as_document(row)), media_type="application/json")
-        near = difflib.get_close_matches(convention[:_LONGEST_NAME].lower(), CONVENTIONS, n=1, cutoff=0.0)
-        detail = f"There is no convention of this id; the nearest is {near[0]}. GET /conventions lists them all."
+        near = nearest(convention, CONVENTIONS)
+        hint = f"; the nearest is {near[0]}" if near else ""
+        detail = f"There is no convention of this id{hint}. GET /conventions lists them all."
         raise RefusedError(Problem(NOT_FOUND, detail))
 
     made.add_api_route(

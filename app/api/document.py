@@ -11,10 +11,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from app.api.answer import Numbers, ProblemAnswer
+from app.api.bodies import OPTION_SCHEMAS, form_of
 from app.api.dressing import dress
 from app.api.examples import REQUESTS
 from app.api.identify import PROPERTIES
-from app.api.options import Options
 from app.engines.local import run
 from app.formats.json import encode
 from app.formats.submission import ARRAYS
@@ -90,6 +90,8 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         "properties": schemas["LossRequest"]["properties"] | dict(PROPERTIES),
         "required": ["x", "y", "observed"],
     }
+    for name in ("Loss", "Identify"):
+        schemas[f"{name}Form"] = form_of(f"{name}Form", schemas[f"{name}Request"])
     # Of a schema alone, Swagger UI makes an answer of zeros and "additionalProp1".
     answered = document["paths"]["/loss"]["post"]["responses"]["200"]["content"]["application/json"]
     answered["examples"] = {"tiny": {"summary": REQUESTS["tiny"]["summary"], "value": _answer_to("tiny")}}
@@ -119,12 +121,11 @@ def _request() -> dict[str, Any]:
         "items": {"type": "number", "minimum": 0},
         "minItems": 1,
     }
-    options = Options.model_json_schema(ref_template=_REFERENCE)["properties"]
     return {
         "title": "LossRequest",
         "description": "A batch and what to compute of it. Arrays hold finite numbers and are not ragged.",
         "type": "object",
-        "properties": arrays | options,
+        "properties": arrays | dict(OPTION_SCHEMAS),
         "required": ["x", "y"],
         "dependentRequired": {"mu": ["logvar"], "logvar": ["mu"]},
         "additionalProperties": False,

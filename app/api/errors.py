@@ -20,7 +20,9 @@ from app.formats.errors import (
     NullField,
     OutOfRange,
     Ragged,
+    TooLarge,
     UnknownField,
+    WrongDtype,
 )
 from app.losses.errors import (
     InvalidOption,
@@ -50,6 +52,8 @@ KIND_OF: Final[Mapping[type[DecodeError | LossInputError], Kind]] = MappingProxy
         NotANumber: problems.NOT_A_NUMBER,
         OutOfRange: problems.NUMBER_OUT_OF_RANGE,
         Ragged: problems.RAGGED_ARRAY,
+        WrongDtype: problems.WRONG_TYPE,
+        TooLarge: problems.BODY_TOO_LARGE,
         MissingArray: problems.MISSING_FIELD,
         ShapeMismatch: problems.SHAPE_MISMATCH,
         WrongType: problems.WRONG_TYPE,

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
 from app.api.examples import REQUESTS
 from app.api.negotiation import accepted, received
 from app.api.options import FIELDS, Options
@@ -21,10 +22,9 @@ from app.api.refusals import refusals
 from app.conventions import CONVENTIONS, Expression, Extent, Recipe, used_by
 from app.conventions.convention import GAUSSIAN
 from app.engines.local import run
-from app.formats import FORMATS, Format
+from app.formats import Format
 from app.formats.errors import MissingField
 from app.formats.reply import Reply
-from app.formats.submission import Submission
 from app.losses import LOSSES, Batch, Fault, InvalidOption, LossInputError, Objective, ShapeMismatch, report
 from app.losses.identify import (
     MOST_EXPLANATIONS,
@@ -42,6 +42,7 @@ from app.losses.identify import (
     measure,
     readings,
 )
+from app.losses.refusals import refusal, sentence
 
 __all__ = [
     "MOST_BATCHES",
@@ -249,12 +250,10 @@ def _number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _refuse(*faults: Fault, kind: type[LossInputError] = InvalidOption) -> LossInputError:
-    """Make the refusal of some fields."""
-    name, *index = faults[0].path
-    place = f"{name}[{index[0]}]" if index else name
-    more = f" There are {len(faults) - 1} more faults." if len(faults) > 1 else ""
-    return kind(f"{place} {faults[0].detail}.{more}", *faults)
+def _missing(name: str, detail: str) -> MissingField:
+    """Make the refusal of a field that is not there."""
+    fault = Fault((name,), detail)
+    return MissingField(sentence([fault]), fault)
 
 
 def _asked(options: Mapping[str, Any]) -> _Asked:
@@ -262,15 +261,19 @@ def _asked(options: Mapping[str, Any]) -> _Asked:
 
     Raises
     ------
+    MissingField
+        No `observed`; or several numbers, and no `batch_sizes`.
     InvalidOption
         A field that is of the wrong type or out of range.
     ShapeMismatch
         `batch_sizes` and `observed` are not equally long.
     """
+    if "observed" not in options:
+        raise _missing("observed", "is missing; the number that was printed for the batch is wanted")
     given = options["observed"]
     items = given if isinstance(given, list) else [given]
     if not 1 <= len(items) <= MOST_BATCHES:
-        raise _refuse(Fault(("observed",), f"has the wrong length; {_WANTED}"))
+        raise refusal(InvalidOption, Fault(("observed",), f"has the wrong length; {_WANTED}"))
     observed = [_number(item) for item in items]
     faults = [
         Fault(("observed", place) if isinstance(given, list) else ("observed",), f"is not valid; {_WANTED}")
@@ -284,35 +287,19 @@ def _asked(options: Mapping[str, Any]) -> _Asked:
     if sizes is not None and not (isinstance(sizes, list) and all(type(size) is int and size >= 1 for size in sizes)):
         faults.append(Fault(("batch_sizes",), "is not valid; a list of integers >= 1 is wanted"))
     if faults or rtol is None:
-        raise _refuse(*faults)
+        raise refusal(InvalidOption, *faults)
     if sizes is None and len(items) > 1:
-        detail = "is missing: where observed lists several numbers, it says how many samples each of the batches has"
-        raise MissingField(f"batch_sizes {detail}.", Fault(("batch_sizes",), detail))
+        detail = "is missing; where observed lists several numbers, it says how many samples each of the batches has"
+        raise _missing("batch_sizes", detail)
     if sizes is not None and len(sizes) != len(items):
         detail = f"has {len(sizes)} numbers but observed has {len(items)}; each batch has one of both"
-        raise _refuse(Fault(("batch_sizes",), detail), kind=ShapeMismatch)
+        raise refusal(ShapeMismatch, Fault(("batch_sizes",), detail))
     return _Asked(
         observed=tuple(number for number in observed if number is not None),
         is_list=isinstance(given, list),
         sizes=None if sizes is None else tuple(sizes),
         rtol=rtol,
     )
-
-
-def _check_complete(submission: Submission) -> None:
-    """Refuse a body without x, y or observed, or with one of mu and logvar."""
-    present = submission.arrays.keys() | submission.options.keys()
-    wanted = {
-        "x": "the targets",
-        "y": "the reconstructions, in the shape of x",
-        "observed": "the number that was printed for this batch",
-    }
-    if {"mu", "logvar"} & present:
-        wanted |= {"mu": "which comes with logvar", "logvar": "which comes with mu"}
-    faults = [Fault((name,), f"is missing: {what}") for name, what in wanted.items() if name not in present]
-    if faults:
-        named = " and ".join(f"{fault.path[0]} ({wanted[str(fault.path[0])]})" for fault in faults)
-        raise MissingField(f"The body lacks {named}.", *faults)
 
 
 # --- what the conventions compute -----------------------------------------------------------------
@@ -470,7 +457,8 @@ def _identified(batch: Batch, objective: Objective, asked: _Asked) -> tuple[Iden
         What POST /loss refuses as well, or sizes that do not add up.
     """
     if asked.sizes is not None and sum(asked.sizes) != batch.size:
-        raise _refuse(Fault(("batch_sizes",), f"does not add up to {batch.size}, the samples of x"), kind=ShapeMismatch)
+        fault = Fault(("batch_sizes",), f"does not add up to {batch.size}, the samples of x")
+        raise refusal(ShapeMismatch, fault)
     objectives = readings(objective)
     first, *others = objectives
     tallies = {first: run(batch, objective)}
@@ -505,7 +493,7 @@ def _formula(formula: Formula) -> dict[str, Any]:
     }
 
 
-def answer(body: bytes, source: Format, target: Format, *, max_depth: int, max_integer_digits: int) -> bytes:
+def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
     """Answer a body: everything between reading and sending, in one thread.
 
     Parameters
@@ -514,19 +502,19 @@ def answer(body: bytes, source: Format, target: Format, *, max_depth: int, max_i
         The request's, whole.
     source, target
         Its format, and that of the answer.
-    max_depth, max_integer_digits
-        Limits of JSON.
+    **limits
+        As `app.api.loss.answer` takes them.
 
     Raises
     ------
     DecodeError, LossInputError
         What is wrong with it.
     """
-    submission = source.decode(body, FIELDS | {*_OWN}, max_depth=max_depth, max_integer_digits=max_integer_digits)
-    _check_complete(submission)
+    submission = source.decode(body, FIELDS | {*_OWN}, **limits)
+    batch = Batch.of(submission.arrays)
     asked = _asked(submission.options)
     options = Options.of({name: value for name, value in submission.options.items() if name not in _OWN})
-    found, skipped = _identified(Batch.of(submission.arrays), options.objective(), asked)
+    found, skipped = _identified(batch, options.objective(), asked)
     summary = {
         "verdict": {"code": found.verdict.code, "detail": found.verdict.detail},
         "rtol": asked.rtol,
@@ -578,25 +566,24 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def router(*, max_json_depth: int, max_integer_digits: int, computing_threads: int) -> APIRouter:
+def router(limits: Mapping[str, int], computing: CapacityLimiter) -> APIRouter:
     """Make the route.
 
     Parameters
     ----------
-    max_json_depth, max_integer_digits
-        Limits of JSON bodies.
-    computing_threads
-        How many requests are decoded, computed and written at once; the others wait.
+    limits
+        What `answer` is told of the limits of bodies.
+    computing
+        Lets so many requests be decoded, computed and written at once; the others wait.
     """
-    computing = CapacityLimiter(computing_threads)
     made = APIRouter(tags=["loss"])
 
     async def identify_loss(request: Request) -> Response:
-        source, target = received(request.headers), accepted(request.headers)
+        source, target = received(request.headers, request.url.query), accepted(request.headers)
         body = await request.body()
 
         def whole() -> bytes:
-            return answer(body, source, target, max_depth=max_json_depth, max_integer_digits=max_integer_digits)
+            return answer(body, source, target, **limits)
 
         return Response(await run_sync(whole, limiter=computing), media_type=target.media_type)
 
@@ -609,19 +596,14 @@ def router(*, max_json_depth: int, max_integer_digits: int, computing_threads: i
         description=_DESCRIPTION.strip(),
         response_model=IdentifyAnswer,
         response_description="The formulas that give it, and what the match is worth.",
-        responses=refusals(400, 406, 413, 415, 422),
+        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 413, 415, 422)},
         openapi_extra={
+            "parameters": query_of({**OPTION_SCHEMAS, **PROPERTIES}),
             "requestBody": {
                 "required": True,
                 "description": "The batch, and the number that was observed.",
-                "content": {
-                    media_type: {
-                        "schema": {"$ref": "#/components/schemas/IdentifyRequest"},
-                        "examples": dict(_EXAMPLES),
-                    }
-                    for media_type in FORMATS
-                },
-            }
+                "content": content_of("IdentifyRequest", "IdentifyForm", _EXAMPLES),
+            },
         },
     )
     return made

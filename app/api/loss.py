@@ -1,5 +1,7 @@
 """POST /loss: bytes to submission, submission to batch and objective, and all the way back to bytes."""
 
+from collections.abc import Mapping
+
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter
@@ -7,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answer import LossAnswer
+from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
 from app.api.dressing import dress
 from app.api.examples import REQUESTS
 from app.api.negotiation import accepted, received
 from app.api.options import FIELDS, Options
 from app.api.refusals import refusals
 from app.engines.local import run
-from app.formats import FORMATS, Format
+from app.formats import Format
 from app.losses import Batch
 
 __all__ = ["answer", "router"]
@@ -25,12 +28,15 @@ objective, how much the KL term really weighs (`effective_beta`), and who comput
 
 Numbers are computed in double precision and written in the shortest form that reads back to the same double. Each is
 within 4 eps (8.9e-16) of the exact one; where terms of either sign cancel, of the sum of their magnitudes; in the
-`covariance_spectrum`, within 1e-12 of its largest eigenvalue. The body may be compressed (`Content-Encoding: gzip`).
-Open one of the examples and press Execute.
+`covariance_spectrum`, within 1e-12 of its largest eigenvalue.
+
+Arrays may be JSON or binary, of any real type, byte order and order of axes: the answer has the same bits. Options that
+the body does not hold may stand in the query; one that is in both is refused. Any body may be compressed
+(`Content-Encoding: gzip`). Open one of the examples and press Execute.
 """
 
 
-def answer(body: bytes, source: Format, target: Format, *, max_depth: int, max_integer_digits: int) -> bytes:
+def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
     """Answer a body: everything between reading and sending, in one thread.
 
     Parameters
@@ -39,15 +45,15 @@ def answer(body: bytes, source: Format, target: Format, *, max_depth: int, max_i
         The request's, whole.
     source, target
         Its format, and that of the answer.
-    max_depth, max_integer_digits
-        Limits of JSON.
+    **limits
+        What `source` may need to know: `max_depth` and `max_integer_digits` of JSON, `max_upload_bytes` of the others.
 
     Raises
     ------
     DecodeError, LossInputError
         What is wrong with it.
     """
-    submission = source.decode(body, FIELDS, max_depth=max_depth, max_integer_digits=max_integer_digits)
+    submission = source.decode(body, FIELDS, **limits)
     options = Options.of(submission.options)
     objective = options.objective()
     batch = Batch.of(submission.arrays)
@@ -55,25 +61,24 @@ def answer(body: bytes, source: Format, target: Format, *, max_depth: int, max_i
     return target.encode(dress(batch, objective, options.include, run))
 
 
-def router(*, max_json_depth: int, max_integer_digits: int, computing_threads: int) -> APIRouter:
+def router(limits: Mapping[str, int], computing: CapacityLimiter) -> APIRouter:
     """Make the route.
 
     Parameters
     ----------
-    max_json_depth, max_integer_digits
-        Limits of JSON bodies.
-    computing_threads
-        How many requests are decoded, computed and written at once; the others wait.
+    limits
+        What `answer` is told of the limits of bodies.
+    computing
+        Lets so many requests be decoded, computed and written at once; the others wait.
     """
-    computing = CapacityLimiter(computing_threads)
     made = APIRouter(tags=["loss"])
 
     async def loss(request: Request) -> Response:
-        source, target = received(request.headers), accepted(request.headers)
+        source, target = received(request.headers, request.url.query), accepted(request.headers)
         body = await request.body()
 
         def whole() -> bytes:
-            return answer(body, source, target, max_depth=max_json_depth, max_integer_digits=max_integer_digits)
+            return answer(body, source, target, **limits)
 
         return Response(await run_sync(whole, limiter=computing), media_type=target.media_type)
 
@@ -86,16 +91,14 @@ def router(*, max_json_depth: int, max_integer_digits: int, computing_threads: i
         description=_DESCRIPTION.strip(),
         response_model=LossAnswer,
         response_description="Every variant, and how they relate.",
-        responses=refusals(400, 406, 413, 415, 422),
+        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 413, 415, 422)},
         openapi_extra={
+            "parameters": query_of(OPTION_SCHEMAS),
             "requestBody": {
                 "required": True,
                 "description": "The batch, and what to compute of it.",
-                "content": {
-                    media_type: {"schema": {"$ref": "#/components/schemas/LossRequest"}, "examples": dict(REQUESTS)}
-                    for media_type in FORMATS
-                },
-            }
+                "content": content_of("LossRequest", "LossForm", REQUESTS),
+            },
         },
     )
     return made

@@ -1,17 +1,36 @@
-"""In which format a body comes, and in which the answer goes: Content-Type and Accept, and nothing of the content."""
+"""In which format a body comes, and in which the answer goes: Content-Type, Accept and the query's options."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 
 from app.formats import FORMATS, Format
+from app.formats.errors import DuplicateField, Malformed
+from app.formats.submission import Submission
+from app.formats.texts import options_of
+from app.losses import Fault
+from app.losses.refusals import sentence
 from app.problems import NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, Problem, RefusedError
 
 __all__ = ["accepted", "received"]
 
+_MOST_PARAMETERS = 64
 
-def received(headers: Headers) -> Format:
-    """Find the format of the body; parameters such as charset are ignored, since every format says its own encoding.
+
+def received(headers: Headers, query: str = "") -> Format:
+    """Find the format of the body, and let it take the options of the query as well.
+
+    Parameters of Content-Type such as charset are ignored by all formats but forms, since each says its own encoding.
+
+    Parameters
+    ----------
+    headers
+        Those of the request.
+    query
+        What follows the question mark of its target, as it came.
 
     Raises
     ------
@@ -21,7 +40,7 @@ def received(headers: Headers) -> Format:
     named = headers.getlist("content-type")
     media_type = named[0].partition(";")[0].strip().lower() if len(named) == 1 else ""
     if media_type in FORMATS:
-        return FORMATS[media_type]
+        return _with_circumstances(FORMATS[media_type], named[0], query)
     taken = ", ".join(FORMATS)
     problem = Problem(
         UNSUPPORTED_MEDIA_TYPE,
@@ -29,6 +48,33 @@ def received(headers: Headers) -> Format:
         headers={"Accept-Post": taken},
     )
     raise RefusedError(problem)
+
+
+def _with_circumstances(form: Format, content_type: str, query: str) -> Format:
+    """Give a format that knows the whole Content-Type, and adds the options of a query to those of the body."""
+
+    def decode(body: bytes, fields: frozenset[str], **limits: Any) -> Submission:  # noqa: ANN401 - any limit
+        asked = options_of(_texts(query), fields)
+        submission = form.decode(body, fields, content_type=content_type, **limits)
+        faults = [
+            Fault((name,), "is there in the body and in the query; one of them is wanted")
+            for name in asked
+            if name in submission.options
+        ]
+        if faults:
+            raise DuplicateField(sentence(faults), *faults)
+        return replace(submission, options={**submission.options, **asked}) if asked else submission
+
+    return replace(form, decode=decode)
+
+
+def _texts(query: str) -> list[tuple[str, str]]:
+    """Read a query."""
+    try:
+        return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+    except ValueError:
+        detail = f"The query cannot be read; at most {_MOST_PARAMETERS} parameters are wanted, escapes of UTF-8."
+        raise Malformed(detail) from None
 
 
 def accepted(headers: Headers) -> Format:

@@ -3,18 +3,25 @@
 The rule: every module in this folder that can be imported and defines ``MEDIA_TYPE`` and ``decode`` is a format. One
 that also defines ``encode`` can answer in that format. A module whose own library is not installed does not import,
 and then the format is simply not there. So a new format is one new file, and nothing else changes.
+
+A decoder names those of the limits, and of what else there is to know of a request, that it heeds (`max_depth` only
+JSON, `content_type` only forms); whoever calls a format through the table gives them all.
 """
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType, ModuleType
+from typing import Any
 
 from app.formats.reply import Reply
 from app.formats.submission import Submission
 
 __all__ = ["FORMATS", "Format", "found_in"]
+
+_KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,7 @@ class Format:
     media_type
         Its name in Content-Type and Accept.
     decode
-        ``decode(body, fields, ...)`` gives a `Submission` or raises `app.formats.errors.DecodeError`.
+        ``decode(body, fields, **circumstances)`` gives a `Submission` or raises `app.formats.errors.DecodeError`.
     encode
         Writes a `Reply`; None if the format is only read.
     """
@@ -54,8 +61,22 @@ def found_in(package: ModuleType) -> Mapping[str, Format]:
                 raise
             continue
         if hasattr(module, "MEDIA_TYPE") and hasattr(module, "decode"):
-            formats[module.MEDIA_TYPE] = Format(module.MEDIA_TYPE, module.decode, getattr(module, "encode", None))
+            decode = _heeding(module.decode)
+            formats[module.MEDIA_TYPE] = Format(module.MEDIA_TYPE, decode, getattr(module, "encode", None))
     return MappingProxyType(formats)
+
+
+def _heeding(decode: Callable[..., Submission]) -> Callable[..., Submission]:
+    """Let a decoder be called with all circumstances, and be given those that it names."""
+    heeded = {
+        name for name, parameter in inspect.signature(decode).parameters.items() if parameter.kind is _KEYWORD_ONLY
+    }
+
+    def decode_heeding(body: bytes, fields: frozenset[str], **circumstances: Any) -> Submission:  # noqa: ANN401 - any
+        known = {name: value for name, value in circumstances.items() if name in heeded}
+        return decode(body, fields, **known)
+
+    return decode_heeding
 
 
 FORMATS = found_in(importlib.import_module(__name__))

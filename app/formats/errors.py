@@ -9,7 +9,9 @@ DecodeError
 ├── NotANumber           something else where a number belongs
 ├── NullField            an option that is null
 ├── OutOfRange           a number that no double can hold
-└── Ragged               nesting that is not the nesting of an array
+├── Ragged               nesting that is not the nesting of an array
+├── WrongDtype           elements of a type that holds no real numbers
+└── TooLarge             more members than are taken, or more bytes once inflated
 """
 
 from app.losses.errors import Fault
@@ -24,7 +26,9 @@ __all__ = [
     "NullField",
     "OutOfRange",
     "Ragged",
+    "TooLarge",
     "UnknownField",
+    "WrongDtype",
 ]
 
 
@@ -82,3 +86,11 @@ class OutOfRange(DecodeError):
 
 class Ragged(DecodeError):
     """The nesting is not that of an array: rows of different lengths, or numbers beside lists."""
+
+
+class WrongDtype(DecodeError):
+    """The elements of an array are of a type that holds no real numbers, or that this service does not read."""
+
+
+class TooLarge(DecodeError):
+    """There are more members than are taken, or they inflate to more bytes."""

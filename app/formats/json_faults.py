@@ -33,10 +33,11 @@ from app.formats.errors import (
     Ragged,
     UnknownField,
 )
+from app.formats.fields import advice, listed, unknown
 from app.formats.json_numbers import EMPTY, STEP, Lattice, blocks, lattice, outline, values
 from app.formats.submission import ARRAYS, Submission
 from app.losses.errors import Fault, InvalidOption, spelled
-from app.losses.refusals import nearest, sentence
+from app.losses.refusals import sentence
 
 __all__ = ["DOUBLE_DIGITS", "LONGEST_OPTION", "second_look"]
 
@@ -50,7 +51,6 @@ LONGEST_OPTION = 1 << 14
 
 _MOST_FAULTS = 20
 _MOST_COUNTED = 1000
-_LONGEST_NAME = 40
 _BLOCK_BYTES = 1 << 18
 _WHITE = b" \t\n\r"
 
@@ -193,7 +193,7 @@ def second_look(body: bytes, fields: frozenset[str], *, max_depth: int, max_inte
     layout = _laid_out(body, max_depth, most_members=_MOST_COUNTED + len(fields))
     kind = _KINDS.get(body[layout.start : layout.start + 1], "a number")
     if kind != "an object":
-        raise NotAnObject(f"The document is {kind}; an object with the fields {_listed(fields)} is wanted.")
+        raise NotAnObject(f"The document is {kind}; an object with the fields {listed(fields)} is wanted.")
 
     findings = _Findings()
     arrays: dict[str, NDArray[np.float64]] = {}
@@ -202,7 +202,8 @@ def second_look(body: bytes, fields: frozenset[str], *, max_depth: int, max_inte
     for member in _members(body, layout):
         name = member.name
         if name not in fields:
-            _refuse_name(name, fields, findings)
+            detail = f"is no field of this request; {advice(name, fields)}"
+            findings.list(UnknownField, *unknown(name, detail))
         elif name in seen:
             findings.add(DuplicateField, (name,), "is there more than once; one of them is wanted")
         elif name in ARRAYS:
@@ -379,18 +380,6 @@ def _members(body: bytes, layout: _Layout) -> Iterator[_Member]:
         start = stop + 1
 
 
-def _refuse_name(name: str, fields: frozenset[str], findings: _Findings) -> None:
-    """Add an unknown field to the findings: by its path, or if its name is long, by that of the document."""
-    detail = f"is no field of this request; {_advice(name, fields)}"
-    shown = _shown(name)
-    if shown == name:
-        spoken = Fault((name or '""',), detail)
-        findings.list(UnknownField, Fault((name,), detail if name else f'"" {detail}'), spoken)
-    else:
-        escaped = shown.encode("unicode_escape").decode("ascii") + "..."
-        findings.list(UnknownField, Fault((), f"{escaped} {detail}"), Fault((shown + "...",), detail))
-
-
 def _array(body: bytes, member: _Member, max_integer_digits: int, findings: _Findings) -> NDArray[np.float64] | None:
     """Read the array of one field, or add what is wrong with it to the findings and give None."""
     name, start, stop = member
@@ -515,22 +504,3 @@ def _option(body: bytes, member: _Member, max_integer_digits: int, findings: _Fi
     else:
         return {name: msgspec.json.decode(raw)}
     return {}
-
-
-def _advice(name: str, fields: frozenset[str]) -> str:
-    """Name the field that was probably meant, or all there are."""
-    near = nearest(name, sorted(fields))
-    return f"did you mean {near[0]}?" if near else f"its fields are {_listed(fields)}"
-
-
-def _listed(fields: frozenset[str]) -> str:
-    first = [name for name in ARRAYS if name in fields]
-    return ", ".join(first + sorted(fields - set(first)))
-
-
-def _shown(name: str) -> str:
-    """Shorten the name of an unknown field until it takes at most 40 characters, those of its escapes counted."""
-    shown = name[:_LONGEST_NAME]
-    while len(shown.encode("unicode_escape")) > _LONGEST_NAME:
-        shown = shown[:-1]
-    return shown

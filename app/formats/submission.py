@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from app.losses.batch import ARRAY_NAMES
 
-__all__ = ["ARRAYS", "Submission"]
+__all__ = ["ARRAYS", "LISTS", "Submission"]
 
 ARRAYS = ARRAY_NAMES
 """The names under which arrays travel, in every format."""
+
+LISTS = ("include", "batch_sizes")
+"""The names of options that are lists: where options are texts, those are lists even with one item or none."""
 
 
 @dataclass(frozen=True, slots=True)

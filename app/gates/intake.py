@@ -6,6 +6,8 @@ So the order is ``BodyLimit(Journal(OneHost(Silence(Inflation(app)))))``.
 """
 
 import zlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -34,6 +36,17 @@ MOST_MEMBERS = 4096
 PIECE_BYTES = 64 * 1024
 """How much of a compressed body is collected before it is inflated, since each hop to a thread costs 50 us."""
 
+Limits = Mapping[str, tuple[int, str]]
+
+NO_OTHERS: Limits = MappingProxyType({})
+"""No media type has a limit of its own."""
+
+
+def _limit(scope: Scope, others: Limits, usual: tuple[int, str]) -> tuple[int, str]:
+    """Give the limit that a request's media type has, and the setting that raises it."""
+    media_type = b",".join(header_values(scope, b"content-type")).partition(b";")[0].strip().lower()
+    return others.get(media_type.decode("latin-1"), usual)
+
 
 def _too_large(limit: int, setting: str, what: str = "A body") -> RefusedError:
     """Make the refusal that names the limit and the setting that raises it."""
@@ -55,33 +68,37 @@ class BodyLimit:
         The largest body.
     setting
         What an operator changes to raise it, for the problem.
+    others
+        Both, for media types that have a limit of their own.
     """
 
-    def __init__(self, app: App, *, bytes: int, setting: str) -> None:  # noqa: A002 - the unit is the best name
+    def __init__(self, app: App, *, bytes: int, setting: str, others: Limits = NO_OTHERS) -> None:  # noqa: A002 - the unit
         self.app = app
         self.bytes = bytes
         self.setting = setting
+        self.others = others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        most, setting = _limit(scope, self.others, (self.bytes, self.setting))
         length = b",".join(header_values(scope, b"content-length"))
         declared = int(length) if length.isdigit() and len(length) <= LONGEST_LENGTH else None
         # A rest of a declared, bounded body is thrown away by the server, and the connection lives on.
-        bounded = declared is not None and declared <= self.bytes
+        bounded = declared is not None and declared <= most
         complete = bounded or (not length and not header_values(scope, b"transfer-encoding"))
         count = 0
 
         async def receive_counted() -> Message:
             nonlocal complete, count
             if declared is not None and not bounded:
-                raise _too_large(self.bytes, self.setting)
+                raise _too_large(most, setting)
             message = await receive()
             count += len(message.get("body", b""))
-            if count > self.bytes:
-                raise _too_large(self.bytes, self.setting)
+            if count > most:
+                raise _too_large(most, setting)
             if not message.get("more_body", False):
                 complete = True
             return message
@@ -120,12 +137,15 @@ class Inflation:
         The largest inflated body.
     setting
         What an operator changes to raise it, for the problem.
+    others
+        Both, for media types that have a limit of their own.
     """
 
-    def __init__(self, app: App, *, bytes: int, setting: str) -> None:  # noqa: A002 - the unit is the best name
+    def __init__(self, app: App, *, bytes: int, setting: str, others: Limits = NO_OTHERS) -> None:  # noqa: A002 - the unit
         self.app = app
         self.bytes = bytes
         self.setting = setting
+        self.others = others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -135,7 +155,7 @@ class Inflation:
         if not wanted:
             await self.app(scope, receive, send)
             return
-        stream = _GzipStream(self.bytes, self.setting)
+        stream = _GzipStream(*_limit(scope, self.others, (self.bytes, self.setting)))
 
         async def receive_inflated() -> Message:
             if wanted not in ([b"gzip"], [b"x-gzip"]):

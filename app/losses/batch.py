@@ -232,9 +232,11 @@ class Chunk:
 
 
 def _as_float64(block: NDArray[Any]) -> Array:
-    """(n, ...) of any real dtype and layout -> (n, elements of a sample), float64 in C order, no copy without need."""
+    """(n, ...) of any real dtype and layout -> (n, elements of a sample), float64, C order, aligned; copied at need."""
     with np.errstate(all="ignore"):  # long doubles beyond double precision become infinite, and are then refused
-        return np.ascontiguousarray(block, dtype=np.float64).reshape(block.shape[0], -1)
+        found = np.ascontiguousarray(block, dtype=np.float64).reshape(block.shape[0], -1)
+    # Members of archives lie at any byte; what NumPy buffers would be slow, and summed in another order.
+    return found if found.flags.aligned else found.copy()
 
 
 def _missing(found: Mapping[str, NDArray[Any]]) -> Iterator[Fault]:

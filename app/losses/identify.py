@@ -787,7 +787,9 @@ def _verdict(
             " with few digits needs a larger rtol: half a unit of its last digit, over the number.",
         )
     best, places = explanations[0], groups[0].places
-    others = f" {len(groups) - 1} less likely numbers lie there too." if len(groups) > 1 else ""
+    unlikely = len(groups) - 1
+    lie = "1 less likely number lies" if unlikely == 1 else f"{unlikely} less likely numbers lie"
+    others = f" {lie} there too." if unlikely else ""
     if best.expected_by_chance >= _LIKELY_CHANCE:
         return Verdict(
             "coincidence_likely",

@@ -117,8 +117,13 @@ def test_a_query_that_is_wrong_is_refused(client: InProcess, query: str, slug: s
 
 
 @pytest.mark.parametrize(
-    ("id_", "nearest"), [("torch-mse", "torch-mse-loss"), ("PYTORCH-EXAMPLES-VAE", "pytorch-examples-vae"), ("%00", "")]
+    ("id_", "hint"),
+    [
+        ("torch-mse", "id; the nearest is torch-mse-loss. "),
+        ("PYTORCH-EXAMPLES-VAE", "id; the nearest is pytorch-examples-vae. "),
+        ("%00", "id. "),
+    ],
 )
-def test_an_unknown_id_is_told_the_nearest(client: InProcess, id_: str, nearest: str) -> None:
+def test_an_unknown_id_is_told_the_nearest(client: InProcess, id_: str, hint: str) -> None:
     document = assert_problem(client.get(f"/conventions/{id_}"), "not-found")
-    assert f"the nearest is {nearest}" in document["detail"]
+    assert hint in document["detail"]

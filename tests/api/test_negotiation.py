@@ -78,7 +78,7 @@ def test_json_is_sent_where_it_is_accepted(client: InProcess, accept: str) -> No
         "text/html",
         "application/json;q=0",
         "application/json;q=0.000, text/html",
-        "*/*, application/json;q=0",
+        "*/*, application/json;q=0, application/x-npz;q=0",
         "application/json;q=high",
         "application/json;q=",
         "application/json;q=-1",

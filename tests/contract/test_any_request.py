@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import schemathesis
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 
+from tests.formats.files import npz, safetensors
 from tests.inprocess import an_app
 
 CONFIG = SchemathesisConfig.from_dict(
@@ -15,6 +18,13 @@ CONFIG = SchemathesisConfig.from_dict(
         # JSON Schema cannot say that x and y have the same shape, so what it allows may be refused.
         "checks": {"positive_data_acceptance": {"enabled": False}},
     }
+)
+schemathesis.openapi.media_type(
+    "application/x-npz", st.one_of(st.binary(max_size=99), st.just(npz(x=[[0.5, 1]], y=[[1, 0]])), st.just(npz(x=[1])))
+)
+schemathesis.openapi.media_type(
+    "application/vnd.safetensors",
+    st.one_of(st.binary(max_size=99), st.just(safetensors(x=np.ones((2, 2)), y=np.zeros((2, 2))))),
 )
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", an_app(), config=CONFIG)
 

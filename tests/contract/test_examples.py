@@ -17,7 +17,7 @@ BODY = DOCUMENT["paths"]["/loss"]["post"]["requestBody"]["content"]
 EXAMPLES = [
     pytest.param(media_type, example["value"], id=f"{media_type} {name}")
     for media_type, content in BODY.items()
-    for name, example in content["examples"].items()
+    for name, example in content.get("examples", {}).items()
 ]
 EVERYTHING = ["elementwise", "kl_elementwise", "gradients", "collapse", "conventions"]
 

@@ -14,8 +14,10 @@ import pytest
 from fastapi import FastAPI, Query
 
 from app.api.errors import KIND_OF
-from app.losses import Batch, LossInputError, Objective
-from app.problems import EXAMPLE_INSTANCE, KINDS, Problem, render
+from app.formats.errors import DecodeError
+from app.losses import LossInputError, Objective
+from app.problems import EXAMPLE_INSTANCE, KINDS, render
+from tests.formats.files import npz
 from tests.inprocess import InProcess, a_client, an_app
 
 X = [[0.0, 1.0], [1.0, 0.0]]
@@ -31,6 +33,11 @@ def raw(body: str, **headers: str) -> Ask:
 
 def loss(**fields: object) -> Ask:
     return lambda client: client.loss(**{**BATCH, **fields})
+
+
+def archive(**arrays: Any) -> Ask:  # noqa: ANN401 - whatever NumPy takes
+    body = npz(**{"x": X, "y": Y} | arrays)
+    return lambda client: client.raw(body, content_type="application/x-npz")
 
 
 def request(method: str, path: str, **headers: str) -> Ask:
@@ -59,6 +66,8 @@ REQUESTS: Final[Mapping[str, Ask]] = {
     "number-out-of-range": raw('{"x": [[0, 1], [1, 1e999]], "y": [[0, 1], [1, 0]]}'),
     "ragged-array": loss(x=[[0, 1], [1]]),
     "shape-mismatch": loss(y=[[0.5], [0.5]]),
+    "wrong-type": archive(x=np.array(X, complex)),
+    "not-finite": archive(y=[[0.5, np.nan], [0.5, np.inf]]),
     "out-of-domain": loss(y=[[0.5, 1.2], [0.5, 0.5]], loss="binary_cross_entropy"),
     "unknown-loss": loss(loss="hubber"),
     "invalid-option": loss(delta=2),
@@ -66,12 +75,6 @@ REQUESTS: Final[Mapping[str, Ask]] = {
     "not-ready": not_ready,
 }
 """A request for every kind that a client of the service can meet by what it sends."""
-
-ARRAYS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "wrong-type": {"x": np.array(X, complex), "y": np.array(Y)},
-    "not-finite": {"x": np.array(X), "y": np.array([[0.5, np.nan], [0.5, np.inf]])},
-}
-"""Arrays for every kind that JSON cannot hold, and binary formats can."""
 
 
 def assert_is_the_example(document: dict[str, Any], slug: str) -> None:
@@ -83,15 +86,6 @@ def assert_is_the_example(document: dict[str, Any], slug: str) -> None:
 def test_an_example_is_what_the_service_says(slug: str, ask: Ask) -> None:
     with a_client() as client:
         assert_is_the_example(ask(client).json(), slug)
-
-
-@pytest.mark.parametrize(("slug", "arrays"), ARRAYS.items(), ids=ARRAYS)
-def test_an_example_is_what_the_core_says(slug: str, arrays: Mapping[str, Any]) -> None:
-    with pytest.raises(LossInputError) as refusal:
-        list(Batch.of(arrays).chunks())
-    error = refusal.value
-    problem = Problem(KIND_OF[type(error)], error.detail, error.faults)
-    assert_is_the_example(json.loads(render(problem, EXAMPLE_INSTANCE)), slug)
 
 
 def answer_to(app: FastAPI, *headers: tuple[bytes, bytes], leaves: bool = False) -> dict[str, Any]:
@@ -161,7 +155,11 @@ def test_the_examples_of_what_no_request_should_meet(monkeypatch: pytest.MonkeyP
         assert_is_the_example(client.loss(**BATCH).json(), "internal-error")
 
 
+def test_whatever_is_refused_has_its_kind() -> None:
+    assert {*DecodeError.__subclasses__(), *LossInputError.__subclasses__()} == {*KIND_OF}
+
+
 def test_every_kind_is_provoked() -> None:
     by_hand = {"incomplete-body", "bad-host", "request-timeout", "invalid-request", "internal-error"}
     below = {"head-too-large"}  # the application is not even called; tests/e2e/test_protocol.py
-    assert {*REQUESTS, *ARRAYS} | by_hand | below == set(KINDS)
+    assert {*REQUESTS} | by_hand | below == set(KINDS)

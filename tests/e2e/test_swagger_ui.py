@@ -5,11 +5,13 @@ import re
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import Screenshot
 from tests.e2e.process import Running
+from tests.formats.files import npy
 
 pytestmark = pytest.mark.browser
 
@@ -18,7 +20,12 @@ pytestmark = pytest.mark.browser
 def operation(server: Running, page: Page) -> Locator:
     """Open POST /loss on the page."""
     page.goto(server.url + "/docs")
-    block = page.locator(".opblock", has=page.locator(".opblock-summary-path[data-path='/loss']"))
+    return opened(page, "/loss")
+
+
+def opened(page: Page, path: str) -> Locator:
+    """Open an operation on the page."""
+    block = page.locator(".opblock", has=page.locator(f".opblock-summary-path[data-path='{path}']"))
     block.locator(".opblock-summary").click()
     expect(block.get_by_role("button", name="Execute")).to_be_visible()
     return block
@@ -114,3 +121,46 @@ def test_an_operation_is_a_link(server: Running, operation: Locator, page: Page)
     page.goto(server.url + "/")
     page.goto(address)
     expect(page.get_by_role("button", name="Execute")).to_be_visible()
+
+
+def pick(operation: Locator, name: str, content: bytes) -> None:
+    """Choose a file for an array."""
+    file = {"name": f"{name}.npy", "mimeType": "application/octet-stream", "buffer": content}
+    row = operation.locator(f"tr[data-property-name='{name}']")
+    row.locator("input[type=file]").set_input_files(file)  # type: ignore[arg-type]  # a dict is a FilePayload
+
+
+def test_files_are_picked_one_for_each_array(operation: Locator, screenshot: Screenshot) -> None:
+    operation.locator(".opblock-section-request-body select.content-type").select_option("multipart/form-data")
+    batch = {"x": np.array([[0.5, 1], [2, 3]], ">f4"), "y": np.asfortranarray([[0, 1], [2, 5]])}
+    for name, array in batch.items():
+        pick(operation, name, npy(array))
+    for name in ("mu", "logvar", "sample_weight"):
+        expect(operation.locator(f"tr[data-property-name='{name}'] input[type=file]")).to_be_visible()
+    operation.locator("tr[data-property-name='beta'] input[type=text]").fill("0.5")
+    status, shown = execute(operation)
+    assert (status, shown.get("beta")) == (200, 0.5), shown
+    assert shown["per_sample"]["reconstruction"]["sum"] == [0.25, 4.0]
+    operation.locator(".live-responses-table").scroll_into_view_if_needed()
+    screenshot("swagger-ui-files")
+
+
+@pytest.mark.parametrize(
+    ("observed", "sizes", "value"),
+    [("19", "", 19.0), ("6,13", "1,2", [6.0, 13.0])],
+    ids=["one batch", "two batches"],
+)
+def test_a_number_is_identified_from_files(
+    server: Running, page: Page, observed: str, sizes: str, value: object
+) -> None:
+    page.goto(server.url + "/docs")
+    operation = opened(page, "/loss/identify")
+    operation.locator(".opblock-section-request-body select.content-type").select_option("multipart/form-data")
+    pick(operation, "x", npy([[1, 2, 3], [4, 5, 6], [0, 1, 0]]))
+    pick(operation, "y", npy([[2, 1, 1], [2, 3, 4], [0, 0, 0]]))
+    for name, text in {"observed": observed, "batch_sizes": sizes}.items():
+        operation.locator(f"tr[data-property-name='{name}'] input[type=text]").fill(text)
+    status, shown = execute(operation)
+    assert status == 200, shown
+    first = shown["explanations"][0]
+    assert (first["formula"], first["value"]) == ("sum_sum(squared_error)", value)

@@ -1,0 +1,83 @@
+"""The elements of an array as they lie in a body: from bytes, a type and a shape to an array, without a copy."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.formats.errors import DecodeError, Malformed
+from app.losses.errors import Fault
+from app.losses.refusals import sentence
+
+__all__ = ["array_of", "refused"]
+
+_MOST_AXES = 32
+_MOST_ELEMENTS = 2**48
+
+
+def refused(kind: type[DecodeError], name: str, detail: str) -> DecodeError:
+    """Make the refusal of one array or member of a body, by its name.
+
+    Parameters
+    ----------
+    kind
+        What is wrong.
+    name
+        Whose fault it is.
+    detail
+        The end of the sentence that begins with the name.
+    """
+    fault = Fault((name,), detail)
+    return kind(sentence([fault]), fault)
+
+
+def array_of(  # noqa: PLR0913 - the parts of every binary layout
+    name: str,
+    data: bytes | memoryview,
+    start: int,
+    stop: int,
+    *,
+    dtype: np.dtype[np.generic],
+    shape: tuple[int, ...],
+    fortran: bool = False,
+) -> NDArray[np.generic]:
+    """View bytes as an array, after sizes have been compared in integers that do not overflow.
+
+    Parameters
+    ----------
+    name
+        The array, for the refusal.
+    data, start, stop
+        Where its elements lie.
+    dtype
+        Their type: numbers or booleans, either byte order.
+    shape
+        What the header says; no length is negative.
+    fortran
+        Whether the first index varies fastest.
+
+    Returns
+    -------
+    numpy.ndarray
+        A view of `data`, perhaps unaligned, in whichever order the elements have.
+
+    Raises
+    ------
+    Malformed
+        The bytes that are there are not those that the shape asks for, or a boolean is neither 0 nor 1.
+    """
+    if len(shape) > _MOST_AXES:
+        raise refused(Malformed, name, f"has more than {_MOST_AXES} axes")
+    wanted, there = math.prod(shape) * dtype.itemsize, stop - start
+    for axis, length in enumerate(shape):
+        if length > _MOST_ELEMENTS:
+            raise refused(Malformed, name, f"has a header that makes axis {axis} longer than any body")
+    if wanted != there:
+        more = "fewer" if there < wanted else "more"
+        raise refused(Malformed, name, f"has {there} bytes of elements, {more} than its type and shape ask for")
+    if math.prod(max(1, length) for length in shape) > _MOST_ELEMENTS:  # and so there are none: one axis has length 0
+        raise refused(Malformed, name, "has a header with more elements than any body, but for an empty axis")
+    flat = np.frombuffer(data, dtype, math.prod(shape), start)
+    if dtype.kind == "b" and flat.size and int(flat.view(np.uint8).max()) > 1:
+        raise refused(Malformed, name, "holds booleans that are neither 0 nor 1")
+    return flat.reshape(shape, order="F" if fortran else "C")

@@ -1,0 +1,91 @@
+"""``.npz``: an archive of ``.npy`` files named for the arrays; the options are in the query of the request.
+
+Stored members (`numpy.savez`) are not copied: their arrays are views of the body. Deflated ones
+(`numpy.savez_compressed`) are inflated once, within the limit. An answer is such an archive too.
+"""
+
+import io
+import zipfile
+
+import numpy as np
+import orjson
+
+from app.formats import npy
+from app.formats.archive import content, members
+from app.formats.elements import refused
+from app.formats.errors import UnknownField
+from app.formats.fields import check_names
+from app.formats.reply import Reply
+from app.formats.submission import ARRAYS, Submission
+
+__all__ = ["MEDIA_TYPE", "SUMMARY", "decode", "encode"]
+
+MEDIA_TYPE = "application/x-npz"
+
+SUMMARY = "summary.json"
+"""The member of an answer that holds everything but the arrays."""
+
+_SUFFIX = ".npy"
+
+
+def decode(body: bytes, fields: frozenset[str], *, max_upload_bytes: int = 256 * 2**20) -> Submission:
+    """Read an archive of arrays.
+
+    Parameters
+    ----------
+    body
+        The archive.
+    fields
+        The names of all fields that the endpoint knows; members are the arrays among them.
+    max_upload_bytes
+        What all members together may inflate to.
+
+    Returns
+    -------
+    Submission
+        Arrays of any real type, byte order and layout, views of `body` where they are stored; no options.
+
+    Raises
+    ------
+    Malformed
+        A broken archive or member, which is named.
+    WrongDtype
+        An array without real numbers.
+    UnknownField, DuplicateField
+        A member that is no array of the request, or is there twice.
+    TooLarge
+        More members, or more inflated bytes, than are taken.
+    """
+    found = members(body)
+    for member in found:
+        if not member.name.endswith(_SUFFIX):
+            raise refused(UnknownField, member.name[:40], "is a member that is no array; the names end with .npy")
+    names = [member.name.removesuffix(_SUFFIX) for member in found]
+    check_names(names, fields & {*ARRAYS}, "array of this request")
+    arrays = {}
+    left = max_upload_bytes
+    for name, member in zip(names, found, strict=True):
+        arrays[name] = npy.read(name, *content(body, member, most_bytes=left))
+        left -= member.size
+    return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, {})
+
+
+def encode(reply: Reply) -> bytes:
+    """Write a reply as an archive, for `numpy.load`: arrays by their dotted place, the rest as JSON in `SUMMARY`.
+
+    Where an array belongs, the summary has null.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite; a fault of this service, as in `app.formats.json.encode`.
+    """
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for place, array in reply.arrays.items():
+            if not np.isfinite(array).all():
+                raise ValueError(f"{place} is not finite")
+            with archive.open(zipfile.ZipInfo(place + _SUFFIX), "w") as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+        archive.writestr(zipfile.ZipInfo(SUMMARY), orjson.dumps(reply.summary))
+    return written.getvalue()

@@ -1,0 +1,147 @@
+"""Text: numbers are correctly rounded however they are written, and what is wrong has a line and a column."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from app.formats.csv import read
+from app.formats.errors import DecodeError, Malformed, NotANumber, OutOfRange, Ragged
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+tables = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=finite)
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("write", [repr, "{:.17g}".format, "{:.18e}".format, " {:+.17g}\t".format])
+@pytest.mark.parametrize("heading", [False, True])
+@given(table=tables)
+def test_a_table_comes_back_with_the_same_bits(
+    table: NDArray[np.float64], separator: str, end: str, write: object, *, heading: bool
+) -> None:
+    assert callable(write)
+    lines = [separator.join(map(write, row)) for row in table.tolist()]
+    names = [separator.join(f"pixel {column}" for column in range(table.shape[1]))] if heading else []
+    found = read("x", (end.join(names + lines) + end).encode())
+    assert found.shape == table.shape
+    assert found.tobytes() == table.tobytes()
+
+
+@given(number=st.from_regex(r"[+-]?([0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?", fullmatch=True))
+def test_every_way_to_write_a_number_is_correctly_rounded(number: str) -> None:
+    assert read("x", f"{number},0\n".encode()).tolist() == [[float(number), 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("1", [1]),
+        ("1\n2\n", [1, 2]),
+        ("1\r\n2", [1, 2]),
+        ("1,2", [[1, 2]]),
+        ("1,2\n\n\n", [[1, 2]]),
+        ("\ufeff1,2\n", [[1, 2]]),
+        ("\ufeffa,b\n1,2\n", [[1, 2]]),
+        ("weight\n1\n2", [1, 2]),
+        ('"a","b"\n1,2', [[1, 2]]),
+        ("\u00e4;\u00f6\n1;2", [[1, 2]]),
+        ("name\n1;2", [[1, 2]]),
+        ("name\n1,2", [[1, 2]]),
+        (".5,01,5.", [[0.5, 1, 5]]),
+        ("1 , 2\n 3,\t4 ", [[1, 2], [3, 4]]),
+        ("1e5,1E-05", [[1e5, 1e-05]]),
+    ],
+)
+def test_tables_of_several_writers_are_read(text: str, wanted: list[float]) -> None:
+    assert read("x", text.encode()).tolist() == wanted
+
+
+@pytest.mark.parametrize("text", ["-0,1", "1,-0", "1;-0\n2;3", "-0 ,1", "-0\t,1", "-0\n1", "+1\n-0"])
+def test_a_negative_zero_keeps_its_sign(text: str) -> None:
+    found = read("x", text.encode())
+    assert np.signbit(found).sum() == 1
+
+
+def test_lines_beyond_a_block_are_read() -> None:
+    table = np.random.default_rng(3).standard_normal((4000, 30))
+    text = "\n".join(json.dumps(row)[1:-1] for row in table.tolist())
+    assert read("x", text.encode()).tobytes() == table.tobytes()
+
+
+REFUSED: list[tuple[bytes, type[DecodeError], tuple[int, ...], str]] = [
+    (b"", Ragged, (), "holds no numbers"),
+    (b"\n\r\n", Ragged, (), "holds no numbers"),
+    (b"a,b\n", Ragged, (), "holds no numbers"),
+    (b"1,2\n3\n", Ragged, (1,), "line 2) has 1 numbers; 2 are wanted"),
+    (b"a,b\n1,2\n3,4,5\n", Ragged, (1,), "line 3) has 3 numbers"),
+    (b"1,2\n3,word\n", NotANumber, (1, 1), "line 2, column 2) is not a number"),
+    (b"a,b\nc,d\n", NotANumber, (0, 0), "line 2, column 1) is not a number"),
+    (b"1,word\n3,4\n", NotANumber, (0, 1), "line 1, column 2)"),
+    (b",0,1\n0,1,2\n", NotANumber, (0, 0), "line 1, column 1) is empty"),
+    (b",a,b\n0,1,2\n", NotANumber, (0, 0), "line 1, column 1) is empty"),
+    (b"   \n1\n", NotANumber, (0, 0), "line 1, column 1) is empty"),
+    (b"1,2,\n", NotANumber, (0, 2), "is empty"),
+    (b"1,2\n\n3,4\n", NotANumber, (1, 0), "line 2, column 1) is empty"),
+    (b"1\n\n3\n", NotANumber, (1, 0), "is empty"),
+    (b"nan,1\n", NotANumber, (0, 0), "is NaN"),
+    (b"1,NaN\n", NotANumber, (0, 1), "is NaN"),
+    (b"1,-Infinity\n", NotANumber, (0, 1), "is NaN or infinite"),
+    (b"1,N/A\n", NotANumber, (0, 1), "is NaN"),
+    (b"0,5;1,5\n", NotANumber, (0, 0), "decimal comma"),
+    (b"1;2\n3,5;4\n", NotANumber, (1, 0), "decimal comma"),
+    (b"1 2\n3 4\n", NotANumber, (0, 0), "is not a number"),
+    (b"1\t2\n", NotANumber, (0, 0), "is not a number"),
+    (b"1_0,1\n", NotANumber, (0, 0), "is not a number"),
+    (b"0x1,1\n", NotANumber, (0, 0), "is not a number"),
+    ("1,\u0661".encode(), NotANumber, (0, 1), "is not a number"),
+    (b"1],[2\n", NotANumber, (0, 0), "is not a number"),
+    (b'1,"2"\n', NotANumber, (0, 1), "is not a number"),
+    (b"1,2\r3,4\n", NotANumber, (0, 1), "is not a number"),
+    (b"1,1e400\n", OutOfRange, (0, 1), "line 1, column 2) is beyond"),
+    (b"1," + b"9" * 400, OutOfRange, (0, 1), "beyond"),
+    (b"1,2\n\xff,4\n", Malformed, (), "not UTF-8 (byte 4, line 2)"),
+    ("1,2".encode("utf-16"), Malformed, (), "UTF-16"),
+    ("1,2".encode("utf-32"), Malformed, (), "UTF-32"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "index", "words"), REFUSED, ids=[f"{case[0][:30]!r}" for case in REFUSED])
+def test_what_is_wrong_has_a_line_and_a_column(
+    text: bytes, kind: type[DecodeError], index: tuple[int, ...], words: str
+) -> None:
+    with pytest.raises(DecodeError) as caught:
+        read("x", text)
+    assert type(caught.value) is kind
+    assert caught.value.faults[0].path == ("x", *index)
+    assert words in caught.value.detail
+    assert len(caught.value.detail) < 300
+
+
+@pytest.mark.parametrize(
+    "text", [b"a,1\n" * 10_000, b"1" + b",a" * 10_000, b"1,1\n" + b"1\n" * 10_000, b",".join([b"1e999"] * 10_000)]
+)
+def test_twenty_faults_are_listed(text: bytes) -> None:
+    with pytest.raises(DecodeError) as caught:
+        read("x", text)
+    assert len(caught.value.faults) == 20
+
+
+def test_lines_are_in_order_whatever_is_wrong_with_them() -> None:
+    with pytest.raises(Ragged) as caught:
+        read("x", b"1,2\n3\n4,a\n1e999,5\n")
+    assert [fault.path for fault in caught.value.faults] == [("x", 1), ("x", 2, 1), ("x", 3, 0)]
+
+
+@given(text=st.binary(max_size=40) | st.text('0123456789.,;-+eE\n\r[]naif \t"', max_size=40).map(str.encode))
+def test_any_bytes_are_refused_or_finite_numbers(text: bytes) -> None:
+    try:
+        found = read("x", text)
+    except DecodeError:
+        return
+    assert found.size > 0
+    assert np.isfinite(found).all()
