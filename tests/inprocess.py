@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from app.main import create_app
 from app.settings import Settings
 
-__all__ = ["InProcess", "a_client", "an_app"]
+__all__ = ["InProcess", "a_client", "a_scope", "an_app"]
 
 
 class InProcess:
@@ -50,3 +50,20 @@ def a_client(**settings: Any) -> Iterator[InProcess]:  # noqa: ANN401 - whatever
     """Ask an application that has these settings."""
     with asyncio.Runner() as runner:
         yield InProcess(an_app(**settings), runner)
+
+
+def a_scope(*headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    """Write what a server says of a POST to /loss whose body of 5 bytes is still to come."""
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": "/loss",
+        "raw_path": b"/loss",
+        "root_path": "",
+        "query_string": b"",
+        "scheme": "http",
+        "http_version": "1.1",
+        "server": ("127.0.0.1", 80),
+        "client": ("127.0.0.1", 1),
+        "headers": [(b"content-type", b"application/json"), (b"content-length", b"5"), *headers],
+    }

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from pydantic import Field, with_config
 from starlette.requests import Request
@@ -16,7 +15,7 @@ from typing_extensions import TypedDict
 
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
 from app.api.examples import REQUESTS
-from app.api.negotiation import accepted, received
+from app.api.negotiation import exchanged
 from app.api.options import FIELDS, Options
 from app.api.refusals import refusals
 from app.conventions import CONVENTIONS, Expression, Extent, Recipe, used_by
@@ -579,13 +578,7 @@ def router(limits: Mapping[str, int], computing: CapacityLimiter) -> APIRouter:
     made = APIRouter(tags=["loss"])
 
     async def identify_loss(request: Request) -> Response:
-        source, target = received(request.headers, request.url.query), accepted(request.headers)
-        body = await request.body()
-
-        def whole() -> bytes:
-            return answer(body, source, target, **limits)
-
-        return Response(await run_sync(whole, limiter=computing), media_type=target.media_type)
+        return await exchanged(request, answer, limits, computing)
 
     made.add_api_route(
         "/loss/identify",

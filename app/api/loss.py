@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +11,7 @@ from app.api.answer import LossAnswer
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
 from app.api.dressing import dress
 from app.api.examples import REQUESTS
-from app.api.negotiation import accepted, received
+from app.api.negotiation import exchanged
 from app.api.options import FIELDS, Options
 from app.api.refusals import refusals
 from app.engines.local import run
@@ -74,13 +73,7 @@ def router(limits: Mapping[str, int], computing: CapacityLimiter) -> APIRouter:
     made = APIRouter(tags=["loss"])
 
     async def loss(request: Request) -> Response:
-        source, target = received(request.headers, request.url.query), accepted(request.headers)
-        body = await request.body()
-
-        def whole() -> bytes:
-            return answer(body, source, target, **limits)
-
-        return Response(await run_sync(whole, limiter=computing), media_type=target.media_type)
+        return await exchanged(request, answer, limits, computing)
 
     made.add_api_route(
         "/loss",

@@ -18,7 +18,7 @@ from app.formats.errors import DecodeError
 from app.losses import LossInputError, Objective
 from app.problems import EXAMPLE_INSTANCE, KINDS, render
 from tests.formats.files import npz
-from tests.inprocess import InProcess, a_client, an_app
+from tests.inprocess import InProcess, a_client, a_scope, an_app
 
 X = [[0.0, 1.0], [1.0, 0.0]]
 Y = [[0.5, 0.5], [0.5, 0.5]]
@@ -100,20 +100,7 @@ def answer_to(app: FastAPI, *headers: tuple[bytes, bytes], leaves: bool = False)
     async def send(message: Any) -> None:  # noqa: ANN401 - ASGI's messages are looser than that
         sent.append(message)
 
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/loss",
-        "raw_path": b"/loss",
-        "root_path": "",
-        "query_string": b"",
-        "scheme": "http",
-        "http_version": "1.1",
-        "server": ("127.0.0.1", 80),
-        "client": ("127.0.0.1", 1),
-        "headers": [(b"content-type", b"application/json"), (b"content-length", b"5"), *headers],
-    }
-    asyncio.run(app(scope, receive, send))
+    asyncio.run(app(a_scope(*headers), receive, send))
     found: dict[str, Any] = json.loads(sent[1]["body"])
     return found
 

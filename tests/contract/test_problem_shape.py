@@ -13,7 +13,7 @@ from fastapi import Query
 from starlette.exceptions import HTTPException
 
 from tests.contract.schemas import assert_conforms
-from tests.inprocess import InProcess, a_client, an_app
+from tests.inprocess import InProcess, a_client, a_scope, an_app
 from tests.refusals import assert_problem
 
 SECRET = "s3cr3t-v4lu3"  # noqa: S105 - a mark to look for in answers
@@ -216,21 +216,8 @@ def test_a_client_that_leaves_is_no_failure(caplog: pytest.LogCaptureFixture) ->
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/loss",
-        "raw_path": b"/loss",
-        "root_path": "",
-        "query_string": b"",
-        "scheme": "http",
-        "http_version": "1.1",
-        "server": ("127.0.0.1", 80),
-        "client": ("127.0.0.1", 1),
-        "headers": [(b"host", b"a"), (b"content-type", b"application/json"), (b"content-length", b"5")],
-    }
     with caplog.at_level(logging.INFO):
-        asyncio.run(an_app()(scope, receive, send))  # type: ignore[arg-type]  # ASGI's messages are looser than these
+        asyncio.run(an_app()(a_scope((b"host", b"a")), receive, send))  # type: ignore[arg-type]  # ASGI's messages are looser than these
     assert b"/problems/incomplete-body" in sent[1]["body"]
     assert caplog.records == []
 
