@@ -73,7 +73,8 @@ openapi: .venv/.runtime ## write openapi/openapi.json
 lock: .venv/.dev ## resolve the locked requirements anew
 	$(LOCK) --upgrade --output-file requirements/runtime.txt
 	$(LOCK) --upgrade --group dev --output-file requirements/dev.txt
-	$(LOCK) --upgrade --group samples --output-file requirements/samples.txt
+	for one in samples bench fuzz; do $(LOCK) --upgrade --group $$one --output-file requirements/$$one.txt || exit; done
+	$(LOCK) --upgrade --extra telemetry --output-file requirements/telemetry.txt
 	for one in $(REFERENCES); do $(LOCK:pyproject.toml=requirements/reference-$$one.in) --upgrade \
 		--no-emit-package torch --no-emit-package tensorflow --constraints requirements/runtime.txt \
 		--overrides requirements/reference-overrides.txt --output-file requirements/reference-$$one.txt || exit; done

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
 from app.api.examples import REQUESTS
-from app.api.negotiation import exchanged
+from app.api.exchange import exchanged
 from app.api.options import FIELDS, Options
 from app.api.refusals import refusals
 from app.conventions import CONVENTIONS, Expression, Extent, Recipe, used_by

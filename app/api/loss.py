@@ -11,7 +11,7 @@ from app.api.answer import LossAnswer
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
 from app.api.dressing import dress
 from app.api.examples import REQUESTS
-from app.api.negotiation import exchanged
+from app.api.exchange import exchanged
 from app.api.options import FIELDS, Options
 from app.api.refusals import refusals
 from app.engines.local import run

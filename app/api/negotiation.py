@@ -1,15 +1,11 @@
 """In which format a body comes, and in which the answer goes: Content-Type, Accept and the query's options."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
 from starlette.datastructures import Headers
-from starlette.requests import Request
-from starlette.responses import Response
 
 from app.formats import FORMATS, Format
 from app.formats.errors import DuplicateField, Malformed
@@ -19,39 +15,9 @@ from app.losses import Fault
 from app.losses.refusals import sentence
 from app.problems import NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, Problem, RefusedError
 
-__all__ = ["accepted", "exchanged", "received"]
+__all__ = ["accepted", "received"]
 
 _MOST_PARAMETERS = 64
-
-
-async def exchanged(
-    request: Request, answer: Callable[..., bytes], limits: Mapping[str, int], computing: CapacityLimiter
-) -> Response:
-    """Read a body, have it answered in a thread, and send the answer: what endpoints that take a batch have in common.
-
-    Parameters
-    ----------
-    request
-        Whose body it is.
-    answer
-        ``answer(body, source, target, **limits)`` decodes the body, computes, and writes the answer.
-    limits
-        What `answer` is told of the limits of bodies.
-    computing
-        Lets so many requests be decoded, computed and written at once; the others wait.
-
-    Raises
-    ------
-    RefusedError
-        As `received` and `accepted`; whatever `answer` raises passes through.
-    """
-    source, target = received(request.headers, request.url.query), accepted(request.headers)
-    body = await request.body()
-
-    def whole() -> bytes:
-        return answer(body, source, target, **limits)
-
-    return Response(await run_sync(whole, limiter=computing), media_type=target.media_type)
 
 
 def received(headers: Headers, query: str = "") -> Format:
