@@ -56,6 +56,10 @@ class Limits:
     chunks: int = 65_536
 
 
+_VERSIONS: Final = ("1.1", "1.0")
+"""Of HTTP; the parser also reads lines of 0.9 and 2.0."""
+
+
 class _At(Enum):
     """Where in a connection the reader is."""
 
@@ -166,6 +170,8 @@ class StrictProtocol(HttpToolsProtocol):
         """Have the request served, unless it has to be read again without its ``Upgrade``."""
         if len(self.url) + self.line_bytes > self.limits.head_bytes:
             raise RefusedError(self._too_much())
+        if self.parser.get_http_version() not in _VERSIONS:
+            raise RefusedError(Problem(INVALID_REQUEST, "The request is not of HTTP/1.1 nor of HTTP/1.0."))
         if self.parser.should_upgrade():
             method = self.parser.get_method()
             if method == b"CONNECT":

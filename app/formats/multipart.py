@@ -171,8 +171,10 @@ def _field(headers: bytes, begin: int) -> tuple[str, bool]:
     """Read the headers of a part: the name of its field, and whether it has no file name."""
     dispositions = []
     for line in headers.split(b"\r\n"):
-        key, _, value = line.decode("utf-8", "replace").partition(":")
+        key, colon, value = line.decode("utf-8", "replace").partition(":")
         header = key.strip().lower()
+        if line and not colon:  # such as a second delimiter: whoever reads on would disagree with other readers
+            raise Malformed(f"A part of the form (byte {begin}) has a header without a colon.", offset=begin)
         if header == "content-disposition":
             dispositions.append(value)
         if header == "content-transfer-encoding" and value.strip().lower() not in {"binary", "8bit", "7bit"}:

@@ -33,7 +33,7 @@ _TEXT = rb"'[^'\\\n]*+'|\"[^\"\\\n]*+\""
 _ITEM = rb"\s*+(%b)\s*+:\s*+(%b|True|False|\([-\d,\sL]*+\))\s*+" % (_TEXT, _TEXT)
 _HEADER = re.compile(rb"\s*+\{(?:%b(?:,|(?=\})))++\s*+\}\s*+" % _ITEM)
 _ITEMS = re.compile(_ITEM)
-_COUNT = rb"\s*+-?+\d++L?+\s*+"
+_COUNT = rb"\s*+-?+(?:0|[1-9]\d*+)L?+\s*+"
 _SHAPE = re.compile(rb"\((?:%b,|%b(?:,%b)++,?+)?\s*+\)" % (_COUNT, _COUNT, _COUNT))
 _DTYPE = re.compile(r"([<>|=]?)([a-zA-Z?][0-9]*(?:\[[^]]*\])?)")
 _RECORDS = re.compile(rb"['\"]descr['\"]\s*+:\s*+[\[(]")

@@ -316,6 +316,8 @@ MALFORMED = {
     "a transfer encoding that is none": LOSS + b"Transfer-Encoding: frob\r\n\r\n" + HEALTH,
     "a folded line": HEALTH[:-2] + b"X: a\r\n b\r\n\r\n",
     "a space before the colon": HEALTH[:-2] + b"X : a\r\n\r\n",
+    "a line without a version": b"GET /healthz\r\nHost: a\r\n\r\n",
+    "a version that is to come": b"GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n",
     "a path that is none": b"GET healthz HTTP/1.1\r\nHost: a\r\n\r\n",
     "another protocol's name": b"GET / FTP/1.1\r\nHost: a\r\n\r\n",
     "a tunnel": b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n" + HEALTH,

@@ -135,6 +135,7 @@ REFUSED: list[tuple[bytes, type[DecodeError], str, str]] = [
         "",
         "Transfer-Encoding",
     ),
+    (part('--bound\r\nContent-Disposition: form-data; name="x"'), Malformed, "", "without a colon"),
     (part("A: " + "a" * 16_384), TooLarge, "", "16384 bytes of headers"),
     (b"--bound\r\n" + b"a" * 100, Malformed, "", "not whole"),
     (form(*[("x", CSV)] * 9), TooLarge, "", "at most 8 files"),

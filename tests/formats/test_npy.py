@@ -106,6 +106,7 @@ REFUSED = [
     (npy_of(header("'2'"), DATA), Malformed, "shape"),
     (npy_of(header("(2)"), DATA), Malformed, "shape"),
     (npy_of(header("(2 1)"), DATA), Malformed, "shape"),
+    (npy_of(header("(02, 1)"), DATA), Malformed, "shape"),
     (npy_of(header("(,)"), DATA), Malformed, "shape"),
     (npy_of(header("(2,,1)"), DATA), Malformed, "shape"),
     (npy_of(header("(2, -)"), DATA), Malformed, "shape"),
