@@ -11,7 +11,7 @@ TORCH ?= torch==2.13.0+cpu
 NEEDS_TORCH := torch torchmetrics
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-reference lint format openapi lock image samples hooks clean
+.PHONY: help setup run test test-reference fuzz soak hostile audit lint format openapi lock image samples hooks clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,32 @@ test-reference-%: .venv-reference/%/.ready
 		--no-deps $(TORCH))
 	@touch $@
 
+FUZZ_SECONDS ?= 60
+
+.venv-fuzz/.ready: requirements/fuzz.txt
+	$(PYTHON) -m venv .venv-fuzz
+	@echo '*' >.venv-fuzz/.gitignore
+	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+fuzz: .venv-fuzz/.ready ## random files against every binary reader, FUZZ_SECONDS each; what fails is kept in build/fuzz
+	@mkdir -p build/fuzz
+	for reader in npy npz safetensors multipart; do .venv-fuzz/bin/python -m tests.hostile.fuzz $$reader \
+		-max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/fuzz/$$reader- -print_final_stats=1 -verbosity=0 || exit; done
+
+SOAK_REQUESTS ?= 10000
+
+soak: .venv/.dev ## thousands of good and hostile requests, and what they leave in memory
+	$(BIN)/python -m tests.hostile.soak $(SOAK_REQUESTS)
+
+URL ?= http://127.0.0.1:8000
+
+hostile: .venv/.dev ## the whole hostile corpus against a service that runs at URL
+	$(BIN)/python -m tests.hostile $(URL)
+
+audit: .venv/.dev ## known vulnerabilities of the locked requirements, where their index can be reached
+	$(BIN)/python -m scripts.audit
+
 lint: .venv/.dev ## ruff, mypy, import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -92,4 +118,4 @@ hooks: ## let git ask ruff and the contract before every commit
 	git config core.hooksPath scripts/hooks
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-reference .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf .venv .venv-reference .venv-fuzz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -39,6 +39,7 @@ __all__ = [
     "NULL_FIELD",
     "NUMBER_OUT_OF_RANGE",
     "OUT_OF_DOMAIN",
+    "OUT_OF_MEMORY",
     "OVERFLOW",
     "RAGGED_ARRAY",
     "REQUEST_TIMEOUT",
@@ -51,6 +52,7 @@ __all__ = [
     "Kind",
     "Problem",
     "RefusedError",
+    "out_of_memory",
     "pointer",
     "render",
     "request_id",
@@ -146,6 +148,11 @@ def pointer(path: Iterable[str | int]) -> str:
     """Write a path as a JSON pointer (RFC 6901): ``("x", 3, 1)`` is ``/x/3/1``, and ``~`` and ``/`` are escaped."""
     names = (_readable(str(name), LONGEST_NAME) for name in path)
     return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
+
+
+def out_of_memory() -> Problem:
+    """Tell that memory could not be had, and when to try again."""
+    return Problem(OUT_OF_MEMORY, OUT_OF_MEMORY.detail, headers={"Retry-After": "5"})
 
 
 def request_id(scope: MutableMapping[str, Any]) -> str:
@@ -447,6 +454,15 @@ INTERNAL_ERROR = Kind(
     "Please report it with the id (instance, X-Request-Id). Sending the request again will probably fail again.",
     "The service failed; its log has the details under this request's id.",
 )
+OUT_OF_MEMORY = Kind(
+    "out-of-memory",
+    503,
+    "The service has no memory for this now",
+    "Memory could not be had in the midst of the request, which has left nothing behind. Other requests go on.",
+    "Wait for the number of seconds in the Retry-After header, then send the request again. If it happens to the same"
+    " batch each time, send less of it at once, or give the service more memory.",
+    "There was no memory left for this request; send it again in a few seconds.",
+)
 NOT_READY = Kind(
     "not-ready",
     503,
@@ -488,6 +504,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             OVERFLOW,
             HEAD_TOO_LARGE,
             INTERNAL_ERROR,
+            OUT_OF_MEMORY,
             NOT_READY,
         )
     }

@@ -24,7 +24,15 @@ from uvicorn.server import ServerState
 
 from app.gates import BodyLimit, Journal
 from app.gates.asgi import App, Message, Receive, Scope, Send
-from app.problems import BODY_TOO_LARGE, HEAD_TOO_LARGE, INVALID_REQUEST, REQUEST_TIMEOUT, Problem, RefusedError
+from app.problems import (
+    BODY_TOO_LARGE,
+    HEAD_TOO_LARGE,
+    INVALID_REQUEST,
+    REQUEST_TIMEOUT,
+    Problem,
+    RefusedError,
+    out_of_memory,
+)
 
 __all__ = ["Limits", "StrictProtocol", "misfits", "strict_protocol"]
 
@@ -121,7 +129,13 @@ class StrictProtocol(HttpToolsProtocol):
             self._read(memoryview(data))
         except httptools.HttpParserError as error:
             cause = error.__context__
-            self._refuse(cause.problem if isinstance(cause, RefusedError) else self._malformed())
+            if isinstance(cause, MemoryError):
+                self._refuse(out_of_memory())
+            else:
+                self._refuse(cause.problem if isinstance(cause, RefusedError) else self._malformed())
+            return
+        except MemoryError:
+            self._refuse(out_of_memory())
             return
         self.framing_bytes = 0 if self.moved else self.framing_bytes + len(data)
         if self.framing_bytes > self.limits.head_bytes:
@@ -254,7 +268,7 @@ class StrictProtocol(HttpToolsProtocol):
         """
         self.refused = True
         self._stop_clock()
-        closing = Problem(problem.kind, problem.detail, headers={"Connection": "close"})
+        closing = Problem(problem.kind, problem.detail, headers={**problem.headers, "Connection": "close"})
         if self.at is _At.BODY:
             self.shutdown()
             self.scope["state"][FRAMING].problem = closing

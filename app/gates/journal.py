@@ -3,7 +3,7 @@
 import logging
 
 from app.gates.asgi import App, Message, Receive, Scope, Send
-from app.problems import INTERNAL_ERROR, MEDIA_TYPE, Problem, RefusedError, render, request_id
+from app.problems import INTERNAL_ERROR, MEDIA_TYPE, Problem, RefusedError, out_of_memory, render, request_id
 
 __all__ = ["Journal"]
 
@@ -43,6 +43,11 @@ class Journal:
             if started:
                 raise
             await _send_problem(refusal.problem, scope, send_with_id)
+        except MemoryError:
+            log.warning("%s found no memory", name)
+            if started:
+                raise
+            await _send_problem(out_of_memory(), scope, send_with_id)
         except Exception:
             # The one place that catches everything: the answer says nothing, the log says it all.
             log.exception("%s failed", name)

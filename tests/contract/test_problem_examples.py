@@ -141,6 +141,14 @@ def test_the_examples_of_what_no_request_should_meet(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(Objective, "of", fail)
         assert_is_the_example(client.loss(**BATCH).json(), "internal-error")
 
+        def starve(*_: object, **__: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(Objective, "of", starve)
+        answer = client.loss(**BATCH)
+        assert answer.headers["retry-after"] == "5"
+        assert_is_the_example(answer.json(), "out-of-memory")
+
 
 def test_whatever_is_refused_has_its_kind() -> None:
     assert {*DecodeError.__subclasses__(), *LossInputError.__subclasses__()} == {*KIND_OF}
@@ -148,5 +156,6 @@ def test_whatever_is_refused_has_its_kind() -> None:
 
 def test_every_kind_is_provoked() -> None:
     by_hand = {"incomplete-body", "bad-host", "request-timeout", "invalid-request", "internal-error"}
+    by_hand |= {"out-of-memory"}
     below = {"head-too-large"}  # the application is not even called; tests/e2e/test_protocol.py
     assert {*REQUESTS} | by_hand | below == set(KINDS)

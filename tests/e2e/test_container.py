@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.hostile import wires
+from tests.hostile.run import cases, failures, listed
 from tests.inprocess import InProcess
 
 pytestmark = pytest.mark.container
@@ -106,6 +108,20 @@ def test_it_answers_as_the_same_code_does_here(container: str, client: InProcess
     )
     assert answer.status_code == 200, answer.text
     assert answer.json() == client.raw(content).json()
+
+
+@pytest.mark.usefixtures("image")
+def test_it_stands_the_hostile_corpus() -> None:
+    with a_container(*LOCKED_DOWN) as running:
+        wait_until_healthy(running)
+        url = address(running)
+        found = [f"{case.name}: {complaint}" for case, complaint in failures(url, cases())] + wires.failures(url)
+        assert not found, listed(found)
+        state = inspected(running)["State"]
+        assert state["Running"]
+        assert not state["OOMKilled"]
+        log = run("logs", running)
+    assert not re.search(r"Traceback|ERROR|CRITICAL", log.stdout + log.stderr), log
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/redoc", "/openapi.json", "/problems", "/losses", "/readyz"])

@@ -370,6 +370,17 @@ def test_trailers_are_no_headers() -> None:
     assert [body for _, _, body in found] == [b"host content-type transfer-encoding", b"host"]
 
 
+@pytest.mark.parametrize("place", ["on_body", "_read"], ids=["within the parser", "without"])
+def test_a_lack_of_memory_while_reading_is_a_refusal(port: int, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def starve(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(StrictProtocol, place, starve)
+    (answer,), _ = talk(port, LOSS + b"Content-Length: 5\r\n\r\nhello")
+    assert_refused(answer, 503, "out-of-memory")
+    assert answer[1]["retry-after"] == "5"
+
+
 def test_bad_chunks_that_nobody_reads_change_no_answer(port: int) -> None:
     nowhere = b"POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     for pieces in ([nowhere + b"xyz\r\n"], [nowhere, b"xyz\r\n"]):

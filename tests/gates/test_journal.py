@@ -37,6 +37,25 @@ def test_what_was_not_foreseen_is_answered_without_a_word_of_it(caplog: pytest.L
     assert "the secret of the house" in caplog.text
 
 
+async def starving(_scope: object, _receive: object, _send: Send) -> None:
+    raise MemoryError
+
+
+async def starving_late(_scope: object, _receive: object, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    raise MemoryError
+
+
+def test_a_lack_of_memory_is_a_refusal_and_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "lossgrid"):
+        found = Connection([b""]).through(Journal(starving))
+    assert (found.status, found.answered["retry-after"]) == (503, "5")
+    assert json.loads(found.body)["type"] == "/problems/out-of-memory"
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    with pytest.raises(MemoryError):
+        Connection([b""]).through(Journal(starving_late))
+
+
 def test_an_answer_that_has_begun_is_broken_off(caplog: pytest.LogCaptureFixture) -> None:
     connection = Connection([b""])
     with caplog.at_level(logging.ERROR, "lossgrid"), pytest.raises(KeyError):
