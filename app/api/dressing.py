@@ -34,10 +34,11 @@ from app.losses import (
 )
 from app.losses.refusals import refusal
 
-__all__ = ["dress"]
+__all__ = ["Engine", "dress"]
 
 Arrays = dict[str, NDArray[np.float64]]
 Engine = Callable[[Batch, Objective, Checkpoint], Tally]
+"""Who tallies a batch: ``app.engines.local.run``, or that of several threads."""
 
 _PLAIN: Final = frozenset({str, float, int, bool, type(None)})
 """What a document holds as it is."""

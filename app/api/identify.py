@@ -14,6 +14,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
+from app.api.dressing import Engine
 from app.api.examples import REQUESTS
 from app.api.exchange import exchanged
 from app.api.options import FIELDS, Options
@@ -459,7 +460,7 @@ def _known(measurements: Sequence[Measurement], objectives: Mapping[Reading, Obj
 
 
 def _identified(
-    batch: Batch, objective: Objective, asked: _Asked, checkpoint: Checkpoint
+    batch: Batch, objective: Objective, asked: _Asked, engine: Engine, checkpoint: Checkpoint
 ) -> tuple[Identification, list[dict[str, str]]]:
     """Tally the batch with every loss, look for the number, and say which losses were left out.
 
@@ -473,13 +474,13 @@ def _identified(
         raise refusal(ShapeMismatch, fault)
     objectives = readings(objective)
     first, *others = objectives
-    tallies = {first: run(batch, objective, checkpoint)}
+    tallies = {first: engine(batch, objective, checkpoint)}
     report(batch, tallies[first], objective)  # refuses what overflows
     without_latents = replace(batch, mu=None, logvar=None)  # whose term is in the first tally
     skipped = []
     for reading in others:
         try:
-            tallies[reading] = run(without_latents, objectives[reading], checkpoint)
+            tallies[reading] = engine(without_latents, objectives[reading], checkpoint)
         except LossInputError as error:
             if reading.constant is None:
                 skipped.append({"loss": reading.loss, "reason": error.detail})
@@ -512,6 +513,7 @@ def answer(
     source: Format,
     target: Format,
     *,
+    engine: Engine = run,
     checkpoint: Checkpoint = go_on,
     **circumstances: Any,  # noqa: ANN401 - each decoder takes what it names
 ) -> bytes:
@@ -523,7 +525,7 @@ def answer(
         The request's, whole.
     source, target
         Its format, and that of the answer.
-    checkpoint, **circumstances
+    engine, checkpoint, **circumstances
         As `app.api.loss.answer` takes them.
 
     Raises
@@ -535,7 +537,7 @@ def answer(
     batch = Batch.of(submission.arrays)
     asked = _asked(submission.options)
     options = Options.of({name: value for name, value in submission.options.items() if name not in _OWN})
-    found, skipped = _identified(batch, options.objective(), asked, checkpoint)
+    found, skipped = _identified(batch, options.objective(), asked, engine, checkpoint)
     summary = {
         "verdict": {"code": found.verdict.code, "detail": found.verdict.detail},
         "rtol": asked.rtol,
@@ -587,7 +589,7 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def router(limits: Mapping[str, int], computing: CapacityLimiter) -> APIRouter:
+def router(limits: Mapping[str, Any], computing: CapacityLimiter) -> APIRouter:
     """Make the route.
 
     Parameters

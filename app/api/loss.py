@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.api.answer import LossAnswer
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
-from app.api.dressing import dress
+from app.api.dressing import Engine, dress
 from app.api.examples import REQUESTS
 from app.api.exchange import exchanged
 from app.api.options import FIELDS, Options
@@ -41,6 +41,7 @@ def answer(
     source: Format,
     target: Format,
     *,
+    engine: Engine = run,
     checkpoint: Checkpoint = go_on,
     **circumstances: Any,  # noqa: ANN401 - each decoder takes what it names
 ) -> bytes:
@@ -52,6 +53,8 @@ def answer(
         The request's, whole.
     source, target
         Its format, and that of the answer.
+    engine
+        Who tallies a batch.
     checkpoint
         Called between pieces of the work; what it raises ends the work, and passes through.
     **circumstances
@@ -67,10 +70,10 @@ def answer(
     objective = options.objective()
     batch = Batch.of(submission.arrays)
     assert target.encode is not None  # noqa: S101 - negotiation gives no other
-    return target.encode(dress(batch, objective, options.include, run, checkpoint))
+    return target.encode(dress(batch, objective, options.include, engine, checkpoint))
 
 
-def router(limits: Mapping[str, int], computing: CapacityLimiter) -> APIRouter:
+def router(limits: Mapping[str, Any], computing: CapacityLimiter) -> APIRouter:
     """Make the route.
 
     Parameters
