@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             max_integer_digits=settings.max_integer_digits,
             max_upload_bytes=settings.max_upload_bytes,
             computing_threads=settings.computing_threads,
+            engine_threads=settings.engine_threads,
         )
     )
     app.include_router(web.router())

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, le=1024, description="how many requests are decoded and computed at once; 0 means one per core"),
     ] = 0
+    engine_threads: Annotated[
+        int,
+        Field(ge=0, le=1024, description="how many threads work on one large batch; 0 means one per core"),
+    ] = 0
     head_seconds: Annotated[
         int,
         Field(ge=1, le=3600, description="seconds that a client may take over the head of a request"),

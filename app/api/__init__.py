@@ -1,16 +1,20 @@
 """HTTP, and nothing that computes."""
 
 import os
+from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter
 
 from app.api import catalogue, conventions, health, identify, loss
+from app.engines.local import Threads
 
 __all__ = ["router"]
 
 
-def router(*, max_json_depth: int, max_integer_digits: int, max_upload_bytes: int, computing_threads: int) -> APIRouter:
+def router(
+    *, max_json_depth: int, max_integer_digits: int, max_upload_bytes: int, computing_threads: int, engine_threads: int
+) -> APIRouter:
     """Put all endpoints together.
 
     Parameters
@@ -21,11 +25,14 @@ def router(*, max_json_depth: int, max_integer_digits: int, max_upload_bytes: in
         What the members of an archive may inflate to.
     computing_threads
         How many requests are computed at once, by all endpoints together; 0 means one per core.
+    engine_threads
+        How many threads work on one large batch; 0 means one per core.
     """
-    limits = {
+    limits: dict[str, Any] = {
         "max_depth": max_json_depth,
         "max_integer_digits": max_integer_digits,
         "max_upload_bytes": max_upload_bytes,
+        "engine": Threads(engine_threads or os.cpu_count() or 1).run,
     }
     computing = CapacityLimiter(computing_threads or os.cpu_count() or 1)
     made = APIRouter()

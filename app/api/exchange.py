@@ -1,6 +1,7 @@
 """One exchange over a batch: a body is read, answered in a thread, and the answer is sent."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -13,7 +14,7 @@ __all__ = ["exchanged"]
 
 
 async def exchanged(
-    request: Request, answer: Callable[..., bytes], limits: Mapping[str, int], computing: CapacityLimiter
+    request: Request, answer: Callable[..., bytes], limits: Mapping[str, Any], computing: CapacityLimiter
 ) -> Response:
     """Read a body, have it answered in a thread, and send the answer: what endpoints that take a batch have in common.
 
@@ -24,7 +25,7 @@ async def exchanged(
     answer
         ``answer(body, source, target, **limits)`` decodes the body, computes, and writes the answer.
     limits
-        What `answer` is told of the limits of bodies.
+        What `answer` is told besides: the limits of bodies, and the engine.
     computing
         Lets so many requests be decoded, computed and written at once; the others wait.
 

@@ -1,6 +1,7 @@
 """POST /loss: bytes to submission, submission to batch and objective, and all the way back to bytes."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter
@@ -9,14 +10,14 @@ from starlette.responses import Response
 
 from app.api.answer import LossAnswer
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
-from app.api.dressing import dress
+from app.api.dressing import Engine, dress
 from app.api.examples import REQUESTS
 from app.api.exchange import exchanged
 from app.api.options import FIELDS, Options
 from app.api.refusals import refusals
 from app.engines.local import run
 from app.formats import Format
-from app.losses import Batch
+from app.losses import Batch, Checkpoint, go_on
 
 __all__ = ["answer", "router"]
 
@@ -35,7 +36,15 @@ the body does not hold may stand in the query; one that is in both is refused. A
 """
 
 
-def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
+def answer(
+    body: bytes,
+    source: Format,
+    target: Format,
+    *,
+    engine: Engine = run,
+    checkpoint: Checkpoint = go_on,
+    **circumstances: Any,  # noqa: ANN401 - each decoder takes what it names
+) -> bytes:
     """Answer a body: everything between reading and sending, in one thread.
 
     Parameters
@@ -44,7 +53,11 @@ def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
         The request's, whole.
     source, target
         Its format, and that of the answer.
-    **limits
+    engine
+        Who tallies a batch.
+    checkpoint
+        Called between pieces of the work; what it raises ends the work, and passes through.
+    **circumstances
         What `source` may need to know: `max_depth` and `max_integer_digits` of JSON, `max_upload_bytes` of the others.
 
     Raises
@@ -52,15 +65,15 @@ def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
     DecodeError, LossInputError
         What is wrong with it.
     """
-    submission = source.decode(body, FIELDS, **limits)
+    submission = source.decode(body, FIELDS, checkpoint=checkpoint, **circumstances)
     options = Options.of(submission.options)
     objective = options.objective()
     batch = Batch.of(submission.arrays)
     assert target.encode is not None  # noqa: S101 - negotiation gives no other
-    return target.encode(dress(batch, objective, options.include, run))
+    return target.encode(dress(batch, objective, options.include, engine, checkpoint))
 
 
-def router(limits: Mapping[str, int], computing: CapacityLimiter) -> APIRouter:
+def router(limits: Mapping[str, Any], computing: CapacityLimiter) -> APIRouter:
     """Make the route.
 
     Parameters

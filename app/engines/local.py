@@ -1,16 +1,105 @@
-"""The engine of one process: a fold over chunks that fit a core's own cache."""
+"""The engine of one process: a fold over chunks that fit a core's own cache, on as many cores as there are.
 
-from app.losses import Batch, Objective, Tally, tally
+NumPy lets go of the interpreter's lock while it works on a chunk, so threads are enough, and nothing is copied.
+"""
 
-__all__ = ["run"]
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Final
+
+from app.losses import Batch, Checkpoint, Objective, Tally, go_on, tally
+
+__all__ = ["Threads", "run"]
+
+_FEWEST_CHUNKS: Final = 4
+"""With fewer chunks, a fold is over before another thread has begun to help."""
 
 
-def run(batch: Batch, objective: Objective) -> Tally:
-    """Tally a batch, chunk by chunk.
+def run(batch: Batch, objective: Objective, checkpoint: Checkpoint = go_on) -> Tally:
+    """Tally a batch chunk by chunk in the thread that asks, with the checkpoint before each.
 
     Raises
     ------
     NotFinite, OutOfDomain, Overflow
-        As `Batch.chunks` and `tally` do.
+        As `tally` does: for the first chunk that is refused.
     """
-    return Tally.of_all(tally(chunk, objective) for chunk in batch.chunks())
+    fold = _Fold(batch, objective, checkpoint)
+    fold.work()
+    return fold.tally()
+
+
+class Threads:
+    """Tallies batches on several threads, which all batches of a process share.
+
+    The thread that asks always works itself, so that no batch waits for another one; the others help whoever came
+    first. The digits do not depend on who did what: chunks are cut in one way only, and added up in their order.
+
+    Parameters
+    ----------
+    threads
+        How many work on one batch at most; 1 means only the one that asks.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._helpers = threads - 1
+        self._pool = ThreadPoolExecutor(max(1, self._helpers), thread_name_prefix="engine")
+
+    def run(self, batch: Batch, objective: Objective, checkpoint: Checkpoint = go_on) -> Tally:
+        """Tally a batch, with the checkpoint before each chunk, on whichever thread works on that.
+
+        Raises
+        ------
+        NotFinite, OutOfDomain, Overflow
+            As `run` of this module: it is the first chunk that counts, not the first thread to find one.
+        """
+        fold = _Fold(batch, objective, checkpoint)
+        chunks = len(fold.cuts)
+        helpers = 0 if chunks < _FEWEST_CHUNKS else min(self._helpers, chunks // 2)
+        promises = [self._pool.submit(fold.work) for _ in range(helpers)]
+        fold.work()
+        for promise in promises:
+            if not promise.cancel():  # one that has not begun, because other batches have all the helpers, never will
+                promise.result()
+        return fold.tally()
+
+
+class _Fold:
+    """One batch on its way, taken apart by as many threads as call `work`."""
+
+    def __init__(self, batch: Batch, objective: Objective, checkpoint: Checkpoint) -> None:
+        self.batch = batch
+        self.objective = objective
+        self.checkpoint = checkpoint
+        self.cuts = list(batch.cuts())
+        self.untouched = iter(self.cuts)
+        self.lock = Lock()
+        self.parts: list[Tally] = []
+        self.errors: dict[int, BaseException] = {}
+
+    def work(self) -> None:
+        """Tally chunks until there are none left, or one was refused; nothing is raised here."""
+        while (cut := self._next()) is not None:
+            start, stop = cut
+            try:
+                self.checkpoint()
+                chunk = self.batch.chunk(start, stop)
+                self.parts.append(tally(chunk, self.objective, self.checkpoint))
+            except BaseException as error:  # noqa: BLE001 - it is raised by `tally`, in the thread that asked
+                self.errors[start] = error
+
+    def _next(self) -> tuple[int, int] | None:
+        """Take the next chunk. They are handed out in order: those before one that was refused are done, or in work."""
+        with self.lock:
+            return None if self.errors else next(self.untouched, None)
+
+    def tally(self) -> Tally:
+        """Add everything up, when all threads have left.
+
+        Raises
+        ------
+        NotFinite, OutOfDomain, Overflow
+            The first chunk that was refused, in the order of the samples; or whatever a checkpoint raised.
+        """
+        if self.errors:
+            raise self.errors[min(self.errors)]
+        return Tally.of_all(self.parts)

@@ -1,8 +1,8 @@
 """The door of the core: a batch whose shapes and types are sound, handed out in chunks whose values are.
 
 Arrays stay as they were uploaded. A block of samples at a time becomes float64 in C order (uint8 would wrap around,
-float16 overflow, and Fortran order cost digits), and is looked at while it is in the cache. Behind the door nothing is
-checked again, save whether the values lie in the domain of the loss, which only the tally knows.
+float16 overflow, and Fortran order cost digits), and is folded while it is in the cache. Whether its values are finite,
+and in the domain of the loss, is for the tally to say, which looks at each of them in any case.
 """
 
 import math
@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from app.losses.arrays import Array
+from app.losses.buffers import BUFFER_ELEMENTS, spare
+from app.losses.checkpoint import Checkpoint, go_on
 from app.losses.errors import (
     Fault,
     InvalidOption,
@@ -31,7 +33,7 @@ __all__ = ["ARRAY_NAMES", "CHUNK_ELEMENTS", "Batch", "Chunk"]
 ARRAY_NAMES = ("x", "y", "mu", "logvar", "sample_weight")
 """The arrays of which a batch can consist."""
 
-CHUNK_ELEMENTS = 65_536
+CHUNK_ELEMENTS = BUFFER_ELEMENTS
 """Elements of `x` in a chunk: 512 KiB as float64, so that x, y and what is made of them stay in a core's own cache."""
 
 _REAL_KINDS = "biuf"
@@ -138,40 +140,41 @@ class Batch:
         """
         return _as_float64(self.array(name)[start:stop])
 
-    def cuts(self, rows: int | None = None) -> Iterator[tuple[int, int]]:
-        """Say where chunks start and stop: `rows` samples each, by default as many as `CHUNK_ELEMENTS` allows."""
+    def cuts(self, rows: int | None = None, checkpoint: Checkpoint = go_on) -> Iterator[tuple[int, int]]:
+        """Say where chunks start and stop: `rows` samples each, by default as many as `CHUNK_ELEMENTS` allows.
+
+        The checkpoint is called before each.
+        """
         rows = rows or max(1, CHUNK_ELEMENTS // max(self.feature_count, self.latent_count or 1))
         for start in range(0, self.size, rows):
+            checkpoint()
             yield start, min(start + rows, self.size)
 
-    def chunks(self, rows: int | None = None) -> Iterator["Chunk"]:
+    def chunks(self, rows: int | None = None, checkpoint: Checkpoint = go_on) -> Iterator["Chunk"]:
         """Hand out the batch, a block of samples at a time.
 
         Parameters
         ----------
         rows
             Samples in a chunk; by default as many as `CHUNK_ELEMENTS` allows, at least one.
-
-        Raises
-        ------
-        NotFinite
-            NaN or infinity in this chunk; the refusal names every array that holds some, where its first is, and
-            how many it has in all.
+        checkpoint
+            Called before each chunk.
         """
+        for start, stop in self.cuts(rows, checkpoint):
+            yield self.chunk(start, stop)
+
+    def chunk(self, start: int, stop: int) -> "Chunk":
+        """Cut out samples `start` to `stop`."""
         has_latents = self.mu is not None
-        for start, stop in self.cuts(rows):
-            chunk = Chunk(
-                batch=self,
-                start=start,
-                x=self.block("x", start, stop),
-                y=self.block("y", start, stop),
-                mu=self.block("mu", start, stop) if has_latents else None,
-                logvar=self.block("logvar", start, stop) if has_latents else None,
-                weight=self.weights(start, stop),
-            )
-            if not chunk.is_finite():
-                raise refusal(NotFinite, *self._not_finite())
-            yield chunk
+        return Chunk(
+            batch=self,
+            start=start,
+            x=self.block("x", start, stop),
+            y=self.block("y", start, stop),
+            mu=self.block("mu", start, stop) if has_latents else None,
+            logvar=self.block("logvar", start, stop) if has_latents else None,
+            weight=self.weights(start, stop),
+        )
 
     def weights(self, start: int = 0, stop: int | None = None) -> Array | None:
         """Cut out the weights of samples `start` to `stop` over ``2**weight_exponent``, shape (n,), or None."""
@@ -184,11 +187,11 @@ class Batch:
         """Tell where the element at a flat index in C order lies in the uploaded array: ``("x", 3, 0, 5)``."""
         return (name, *(int(i) for i in np.unravel_index(flat, self.array(name).shape)))
 
-    def _not_finite(self) -> Iterator[Fault]:
+    def not_finite(self, checkpoint: Checkpoint) -> Iterator[Fault]:
         """Look through every array for values that are not finite: one fault for each array that has some."""
         for name in ("x", "y") if self.mu is None else ("x", "y", "mu", "logvar"):
             count, first = 0, -1
-            for start, stop in self.cuts():
+            for start, stop in self.cuts(checkpoint=checkpoint):
                 block = self.block(name, start, stop)
                 outside = np.flatnonzero(~np.isfinite(block))
                 if outside.size and not count:
@@ -202,7 +205,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """Some consecutive samples of a batch: finite float64 numbers in C order, never to be written to.
+    """Some consecutive samples of a batch: float64 numbers in C order, never to be written to.
+
+    They are finite once the batch has been tallied: what is not finite shows in the sums, so `tally` looks for it there
+    before anything is made of them.
 
     Attributes
     ----------
@@ -226,17 +232,29 @@ class Chunk:
     logvar: Array | None
     weight: Array | None
 
-    def is_finite(self) -> bool:
-        """Whether there is no NaN and no infinity in it."""
-        return all(a is None or bool(np.isfinite(a).all()) for a in (self.x, self.y, self.mu, self.logvar))
+    def check_finite(self, checkpoint: Checkpoint = go_on) -> None:
+        """Refuse NaN and infinity.
+
+        Raises
+        ------
+        NotFinite
+            There is some in this chunk; the refusal names every array of the batch that holds some, where its first is,
+            and how many it has in all. Looking for those calls the checkpoint.
+        """
+        if not all(a is None or np.isfinite(a).all() for a in (self.x, self.y, self.mu, self.logvar)):
+            raise refusal(NotFinite, *self.batch.not_finite(checkpoint))
 
 
 def _as_float64(block: NDArray[Any]) -> Array:
     """(n, ...) of any real dtype and layout -> (n, elements of a sample), float64, C order, aligned; copied at need."""
-    with np.errstate(all="ignore"):  # long doubles beyond double precision become infinite, and are then refused
-        found = np.ascontiguousarray(block, dtype=np.float64).reshape(block.shape[0], -1)
+    flat = (block.shape[0], math.prod(block.shape[1:]))
     # Members of archives lie at any byte; what NumPy buffers would be slow, and summed in another order.
-    return found if found.flags.aligned else found.copy()
+    if block.dtype == np.float64 and block.dtype.isnative and block.flags.c_contiguous and block.flags.aligned:
+        return block.reshape(flat)
+    found = spare(flat)
+    with np.errstate(all="ignore"):  # long doubles beyond double precision become infinite, and are then refused
+        np.copyto(found.reshape(block.shape), block, casting="same_kind")
+    return found
 
 
 def _missing(found: Mapping[str, NDArray[Any]]) -> Iterator[Fault]:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from app.losses.arrays import Array
+from app.losses.buffers import spare
 
 __all__ = ["divergence", "divergence_slopes"]
 
@@ -39,7 +40,12 @@ def divergence(mu: Array, logvar: Array) -> Array:
         The same shape; >= 0, and exactly 0 at the prior. Infinite where it overflows (logvar above 709.8, or mu above
         1.8e154). In nats.
     """
-    return 0.5 * mu * mu + 0.5 * _g(logvar)
+    found = np.multiply(0.5, mu, out=spare(mu.shape))
+    found *= mu
+    g = _g(logvar)
+    g *= 0.5
+    found += g
+    return found
 
 
 @np.errstate(all="ignore")
@@ -61,10 +67,10 @@ def divergence_slopes(mu: Array, logvar: Array) -> tuple[Array, Array]:
 
 def _g(v: Array) -> Array:
     """Compute exp(v) - 1 - v."""
-    near = np.abs(v) <= _SERIES_UP_TO
+    near = np.abs(v, out=spare(v.shape)) <= _SERIES_UP_TO
     if near.all():
         return _g_by_series(v)
-    g = np.expm1(v)
+    g = np.expm1(v, out=spare(v.shape))
     g -= v
     if near.any():
         g[near] = _g_by_series(v[near])
@@ -73,11 +79,13 @@ def _g(v: Array) -> Array:
 
 def _g_by_series(v: Array) -> Array:
     """Compute exp(v) - 1 - v for small v, where those terms cancel."""
-    rest = np.full_like(v, _SERIES[-1])
-    for coefficient in reversed(_SERIES[:-1]):
+    rest = np.multiply(v, _SERIES[-1], out=spare(v.shape))
+    rest += _SERIES[-2]
+    for coefficient in reversed(_SERIES[:-2]):
         rest *= v
         rest += coefficient
-    half_square = 0.5 * v * v
+    half_square = np.multiply(0.5, v, out=spare(v.shape))
+    half_square *= v
     rest *= v
     rest *= half_square
     rest += half_square

@@ -20,6 +20,7 @@ from typing import Final, Literal
 import numpy as np
 
 from app.losses.arrays import Array
+from app.losses.buffers import spare
 from app.losses.domains import ABOVE_MINUS_ONE, NON_NEGATIVE, POSITIVE, REAL, UNIT_INTERVAL, Domain
 from app.losses.doubled import two_product, two_sum
 from app.losses.errors import Fault, UnknownLoss
@@ -144,7 +145,7 @@ _quietly = np.errstate(all="ignore")
 @_quietly
 def squared_error(x: Array, y: Array) -> Array:
     """Compute e^2: half an eps from the difference counts twice, half an eps from the square."""
-    e = x - y
+    e = np.subtract(x, y, out=spare(x.shape))
     return np.square(e, out=e)
 
 
@@ -159,8 +160,10 @@ def squared_error_slope(x: Array, y: Array) -> Array:
 @_quietly
 def half_squared_error(x: Array, y: Array) -> Array:
     """Compute e^2 / 2, which overflows no sooner than it must: halved before it is multiplied."""
-    e = x - y
-    return 0.5 * e * e
+    e = np.subtract(x, y, out=spare(x.shape))
+    half = np.multiply(0.5, e, out=spare(x.shape))
+    half *= e
+    return half
 
 
 @_quietly
@@ -172,7 +175,7 @@ def half_squared_error_slope(x: Array, y: Array) -> Array:
 @_quietly
 def absolute_error(x: Array, y: Array) -> Array:
     """Compute abs(e)."""
-    e = x - y
+    e = np.subtract(x, y, out=spare(x.shape))
     return np.abs(e, out=e)
 
 
@@ -190,8 +193,8 @@ def huber(x: Array, y: Array, *, delta: float = 1.0) -> Array:
     With c = min(abs(e), delta) both are c (abs(e) - c/2): no square, so neither a tiny nor a huge delta does harm.
     """
     distance = absolute_error(x, y)
-    clipped = np.minimum(distance, delta)
-    distance -= 0.5 * clipped
+    clipped = np.minimum(distance, delta, out=spare(x.shape))
+    distance -= np.multiply(0.5, clipped, out=spare(x.shape))
     distance *= clipped
     return distance
 
@@ -207,8 +210,8 @@ def huber_slope(x: Array, y: Array, *, delta: float = 1.0) -> Array:
 def smooth_l1(x: Array, y: Array, *, delta: float = 1.0) -> Array:
     """Compute huber / delta, dividing first: (c / delta) (abs(e) - c/2) with c = min(abs(e), delta)."""
     distance = absolute_error(x, y)
-    clipped = np.minimum(distance, delta)
-    distance -= 0.5 * clipped
+    clipped = np.minimum(distance, delta, out=spare(x.shape))
+    distance -= np.multiply(0.5, clipped, out=spare(x.shape))
     clipped /= delta
     distance *= clipped
     return distance
@@ -260,10 +263,11 @@ def log_cosh(x: Array, y: Array) -> Array:
     near = distance <= 1.0
     if near.all():
         return _log_cosh_by_polynomial(distance)
-    far = np.exp(-2.0 * distance)
+    far = np.multiply(-2.0, distance, out=spare(x.shape))
+    np.exp(far, out=far)
     np.log1p(far, out=far)
     far -= _LOG_2_LOW
-    far += distance - _LOG_2
+    far += np.subtract(distance, _LOG_2, out=spare(x.shape))
     if near.any():
         far[near] = _log_cosh_by_polynomial(distance[near])
     return far
@@ -271,9 +275,10 @@ def log_cosh(x: Array, y: Array) -> Array:
 
 def _log_cosh_by_polynomial(e: Array) -> Array:
     """Compute log(cosh(e)) for abs(e) <= 1."""
-    t = e * e
-    rest = np.full_like(t, _LOG_COSH[-1])
-    for coefficient in reversed(_LOG_COSH[:-1]):
+    t = np.square(e, out=spare(e.shape))
+    rest = np.multiply(t, _LOG_COSH[-1], out=spare(e.shape))
+    rest += _LOG_COSH[-2]
+    for coefficient in reversed(_LOG_COSH[:-2]):
         rest *= t
         rest += coefficient
     rest *= t
@@ -301,12 +306,13 @@ def binary_cross_entropy(x: Array, y: Array) -> Array:
 
     log(1 - y) is log1p(-y): 1 - y would have lost what there is to say about a small y.
     """
-    of_y = np.log(y)
+    of_y = np.log(y, out=spare(x.shape))
     np.maximum(of_y, LOG_CLAMP, out=of_y)
     of_y *= x
-    of_rest = np.log1p(-y)
+    of_rest = np.negative(y, out=spare(x.shape))
+    np.log1p(of_rest, out=of_rest)
     np.maximum(of_rest, LOG_CLAMP, out=of_rest)
-    of_rest *= 1.0 - x
+    of_rest *= np.subtract(1.0, x, out=spare(x.shape))
     of_y += of_rest
     return np.subtract(0.0, of_y, out=of_y)  # not negated, which would make -0.0 of 0
 
@@ -335,8 +341,9 @@ def binary_cross_entropy_with_logits(x: Array, y: Array) -> Array:
     max(y, 0) - x y is abs(y) times 1 - x (y >= 0) or x (y < 0); as a difference it would cancel for soft labels that
     the logit matches.
     """
-    size = np.abs(y)
-    value = np.where(y < 0.0, x, 1.0 - x)
+    size = np.abs(y, out=spare(x.shape))
+    value = np.subtract(1.0, x, out=spare(x.shape))
+    np.copyto(value, x, where=y < 0.0)
     value *= size
     np.negative(size, out=size)
     np.exp(size, out=size)
@@ -375,8 +382,8 @@ def gaussian_nll(x: Array, y: Array, *, variance: float = 1.0) -> Array:
 
     e^2 / variance is (e / variance) e, so that neither e^2 nor 1 / variance can overflow on the way.
     """
-    e = x - y
-    half = 0.5 * e
+    e = np.subtract(x, y, out=spare(x.shape))
+    half = np.multiply(0.5, e, out=spare(x.shape))
     half /= variance
     half *= e
     half += _half_log_two_pi_times(variance)
@@ -404,7 +411,7 @@ def _half_log_two_pi_times(variance: float) -> float:
 @_quietly
 def poisson_nll(x: Array, y: Array) -> Array:
     """Compute y - x log(y), without the constant log(x!): terms of either sign where y > 1."""
-    value = np.log(y)
+    value = np.log(y, out=spare(x.shape))
     value *= x
     return np.subtract(y, value, out=value)
 

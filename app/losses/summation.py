@@ -14,6 +14,7 @@ all partial sums of ``high`` are multiples of eps sigma / 2 below sigma and ther
 likes; the plain sum of ``low`` errs by about n eps**2 of the sum. Six passes of plain ufuncs, whatever the data.
 """
 
+import math
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Final, Self
@@ -21,6 +22,7 @@ from typing import Final, Self
 import numpy as np
 
 from app.losses.arrays import Array
+from app.losses.buffers import spare
 from app.losses.doubled import two_sum
 
 __all__ = ["Sum", "VectorSum", "batch_sum", "column_sums", "row_sums"]
@@ -36,6 +38,10 @@ _EXPONENT: Final = np.int64(0x7FF0_0000_0000_0000)
 # large and scaled back, which is exact but for bits that are 900 places below the leading one.
 _NEARLY_TOO_LARGE: Final = 2.0**1020
 _SMALLER: Final = 2.0**-128
+
+# How many times as large as the others a sum of magnitudes may be for one sigma to serve all. It costs the smallest sum
+# 16 of the 50 bits that it has to spare.
+_ALIKE: Final = 2.0**16
 
 # Two doubles span at most 310 + 1,075 decimal digits: additions in this context are exact.
 _ROOMY: Final = Context(prec=1500)
@@ -98,13 +104,15 @@ class VectorSum:
 
 
 @np.errstate(all="ignore")
-def row_sums(a: Array) -> tuple[Array, Array]:
+def row_sums(a: Array, *, non_negative: bool = False) -> tuple[Array, Array]:
     """Sum each row.
 
     Parameters
     ----------
     a
         Shape (n, D), D >= 1.
+    non_negative
+        Whether no element is negative, which saves a pass; NaN is allowed.
 
     Returns
     -------
@@ -116,25 +124,27 @@ def row_sums(a: Array) -> tuple[Array, Array]:
     if a.shape[1] == 1:
         return a[:, 0].copy(), np.zeros(len(a))
     if a.shape[1] < _SHORT_ROW:
-        return _extracted_sums(np.ascontiguousarray(a.T), axis=0)
-    return _extracted_sums(a, axis=1)
+        return _extracted_sums(_transposed(a), 0, non_negative=non_negative)
+    return _extracted_sums(a, 1, non_negative=non_negative)
 
 
 @np.errstate(all="ignore")
-def column_sums(a: Array) -> tuple[Array, Array]:
+def column_sums(a: Array, *, non_negative: bool = False) -> tuple[Array, Array]:
     """Sum each column: `row_sums` of the transpose, without transposing.
 
     Parameters
     ----------
     a
         Shape (n, L), n >= 1.
+    non_negative
+        As in `row_sums`.
 
     Returns
     -------
     hi, lo
         Shape (L,) each, as in `row_sums`.
     """
-    return _extracted_sums(a, axis=0)
+    return _extracted_sums(a, 0, non_negative=non_negative)
 
 
 @np.errstate(all="ignore")
@@ -160,25 +170,37 @@ def batch_sum(hi: Array, lo: Array, weight: Array | None = None) -> Sum:
     return Sum(*two_sum(float(high[0]), float(low[0]) + float(np.add.reduce(lo))))
 
 
-def _extracted_sums(a: Array, axis: int) -> tuple[Array, Array]:
+def _transposed(a: Array) -> Array:
+    """Copy a matrix, column by column."""
+    turned = spare(a.shape[::-1])
+    np.copyto(turned, a.T)
+    return turned
+
+
+def _extracted_sums(a: Array, axis: int, *, non_negative: bool) -> tuple[Array, Array]:
     """Sum along one of the two axes by extracting high bits: see the module's docstring."""
-    scratch = np.abs(a)
-    magnitudes = np.add.reduce(scratch, axis=axis)
-    fits = magnitudes < _NEARLY_TOO_LARGE
-    if fits.all():
-        return _sums_with_room(a, magnitudes, scratch, axis)
-    scale = np.where(fits, 1.0, _SMALLER)
+    scratch = spare(a.shape)
+    magnitudes = np.add.reduce(a if non_negative else np.abs(a, out=scratch), axis=axis)
+    largest = float(magnitudes.max())  # NaN if one is
+    if largest < _NEARLY_TOO_LARGE:
+        return _sums_with_room(a, magnitudes, largest, scratch, axis)
+    scale = np.where(magnitudes < _NEARLY_TOO_LARGE, 1.0, _SMALLER)
     smaller = a * np.expand_dims(scale, axis)
     magnitudes = np.add.reduce(np.abs(smaller, out=scratch), axis=axis)
-    hi, lo = _sums_with_room(smaller, magnitudes, scratch, axis)
+    hi, lo = _sums_with_room(smaller, magnitudes, math.inf, scratch, axis)
     return hi / scale, lo / scale
 
 
-def _sums_with_room(a: Array, magnitudes: Array, scratch: Array, axis: int) -> tuple[Array, Array]:
+def _sums_with_room(a: Array, magnitudes: Array, largest: float, scratch: Array, axis: int) -> tuple[Array, Array]:
     """Sum along an axis, given the sums of magnitudes: infinite, or far enough from the end of the range."""
-    # Subnormal magnitudes give sigma = 0: nothing is extracted, and their plain sums are exact anyway.
-    sigma = (magnitudes.view(np.int64) & _EXPONENT).view(np.float64)
-    sigma = np.expand_dims(sigma * 4.0, axis)
+    sigma: float | Array
+    if largest <= magnitudes.min() * _ALIKE:
+        # Of sums that are alike the largest one's sigma serves all: NumPy adds one number in half the time.
+        sigma = math.ldexp(2.0, math.frexp(largest)[1])
+    else:
+        # Subnormal magnitudes give sigma = 0: nothing is extracted, and their plain sums are exact anyway.
+        powers = (magnitudes.view(np.int64) & _EXPONENT).view(np.float64)
+        sigma = np.expand_dims(powers * 4.0, axis)
     high = np.add(a, sigma, out=scratch)
     high -= sigma
     sum_of_high = np.add.reduce(high, axis=axis)

@@ -15,9 +15,10 @@ import numpy as np
 
 from app.losses.arrays import Array
 from app.losses.batch import Chunk
+from app.losses.checkpoint import Checkpoint, go_on
 from app.losses.divergence import divergence
 from app.losses.domains import REAL
-from app.losses.elementwise import CLAMPED_BELOW, LOSSES, binary_cross_entropy, squared_error
+from app.losses.elementwise import CLAMPED_BELOW, LOSSES, Claim, binary_cross_entropy, squared_error
 from app.losses.errors import Fault, OutOfDomain, Overflow
 from app.losses.objective import Objective
 from app.losses.refusals import refusal
@@ -50,9 +51,12 @@ class Term:
     total: Sum
 
     @classmethod
-    def of(cls, elements: Array, weight: Array | None) -> Self:
-        """Sum the elements of each sample, (n, D), and those sums over the samples with weights (n,) or None."""
-        hi, lo = row_sums(elements)
+    def of(cls, elements: Array, weight: Array | None, *, non_negative: bool = False) -> Self:
+        """Sum the elements of each sample, (n, D), and those sums over the samples with weights (n,) or None.
+
+        Elements that are known not to be negative are summed sooner.
+        """
+        hi, lo = row_sums(elements, non_negative=non_negative)
         return cls(hi, lo, batch_sum(hi, lo, weight))
 
     @classmethod
@@ -148,24 +152,30 @@ class Tally:
 
 
 @np.errstate(all="ignore")  # what overflows is not finite, and is refused by name
-def tally(chunk: Chunk, objective: Objective) -> Tally:
+def tally(chunk: Chunk, objective: Objective, checkpoint: Checkpoint = go_on) -> Tally:
     """Sum up a chunk, touching each of its arrays once.
+
+    The checkpoint is called only where what is wrong is counted in the whole batch. That values are finite is seen
+    from their sums: those of NaN or infinity are neither.
 
     Raises
     ------
+    NotFinite
+        As `Chunk.check_finite` does.
     OutOfDomain
         A value of x or y where the loss is not defined: the first of each array, and how many there are in all.
     Overflow
         A sample whose loss or divergence lies beyond double precision: the first.
     """
-    _check_domains(chunk, objective)
-    reconstruction = Term.of(objective.value(chunk.x, chunk.y), chunk.weight)
-    _check_samples(chunk, reconstruction.hi, ("x",), f"has a {objective.loss.name}")
+    _check_domains(chunk, objective, checkpoint)
+    positive = Claim.NON_NEGATIVE in objective.loss.claims
+    reconstruction = Term.of(objective.value(chunk.x, chunk.y), chunk.weight, non_negative=positive)
+    _check_samples(chunk, reconstruction.hi, ("x",), f"has a {objective.loss.name}", checkpoint)
     squares = None
     if objective.loss.decoder_variance is not None and objective.loss.squared_error_factor is None:
-        squares = Term.of(squared_error(chunk.x, chunk.y), chunk.weight)
-        _check_samples(chunk, squares.hi, ("x",), "has a squared error")
-    kl, per_latent = _tally_divergence(chunk)
+        squares = Term.of(squared_error(chunk.x, chunk.y), chunk.weight, non_negative=True)
+        _check_samples(chunk, squares.hi, ("x",), "has a squared error", checkpoint)
+    kl, per_latent = _tally_divergence(chunk, checkpoint)
     return Tally(
         start=chunk.start,
         weight=Sum(float(len(chunk.x))) if chunk.weight is None else _sum(chunk.weight),
@@ -182,18 +192,19 @@ def _sum(a: Array) -> Sum:
     return batch_sum(a, np.zeros_like(a))
 
 
-def _tally_divergence(chunk: Chunk) -> tuple[Term | None, VectorSum | None]:
+def _tally_divergence(chunk: Chunk, checkpoint: Checkpoint) -> tuple[Term | None, VectorSum | None]:
     """Sum up the KL divergence by sample and by latent dimension."""
     if chunk.mu is None or chunk.logvar is None:
         return None, None
     elements = divergence(chunk.mu, chunk.logvar)
-    term = Term.of(elements, chunk.weight)
+    term = Term.of(elements, chunk.weight, non_negative=True)
     if not np.isfinite(term.hi).all():
+        chunk.check_finite(checkpoint)
         sample = int(np.argmin(np.isfinite(term.hi)))
         name = latent_to_blame(chunk.mu[sample], chunk.logvar[sample])
-        _check_samples(chunk, term.hi, (name,), "has a KL divergence")
+        _check_samples(chunk, term.hi, (name,), "has a KL divergence", checkpoint)
     weighted = elements if chunk.weight is None else elements * chunk.weight[:, np.newaxis]
-    return term, VectorSum(*column_sums(weighted))
+    return term, VectorSum(*column_sums(weighted, non_negative=True))
 
 
 @np.errstate(divide="ignore")  # the logarithm of a mean of 0
@@ -209,23 +220,26 @@ def latent_to_blame(mu: Array, logvar: Array) -> str:
     return "logvar" if of_logvar >= of_mu else "mu"
 
 
-def _check_samples(chunk: Chunk, sums: Array, path: tuple[str], what: str) -> None:
+def _check_samples(chunk: Chunk, sums: Array, path: tuple[str], what: str, checkpoint: Checkpoint) -> None:
     """Refuse a chunk in which a sample's sum, (n,), is not finite."""
     finite = np.isfinite(sums)
     if not finite.all():
+        chunk.check_finite(checkpoint)
         sample = chunk.start + int(np.argmin(finite))
         raise refusal(Overflow, Fault((*path, sample), f"{what} beyond double precision, which ends at 1.8e308"))
 
 
-def _check_domains(chunk: Chunk, objective: Objective) -> None:
+def _check_domains(chunk: Chunk, objective: Objective, checkpoint: Checkpoint) -> None:
     """Refuse a chunk with values where the loss is not defined."""
     loss = objective.loss
     faults = []
     for name, block, domain in (("x", chunk.x, loss.x_domain), ("y", chunk.y, loss.y_domain)):
         if domain == REAL or (first := domain.first_outside(block)) is None:
             continue
+        chunk.check_finite(checkpoint)
         batch = chunk.batch
-        count = sum(int(np.count_nonzero(~domain.inside(batch.block(name, *cut)))) for cut in batch.cuts())
+        cuts = batch.cuts(checkpoint=checkpoint)
+        count = sum(int(np.count_nonzero(~domain.inside(batch.block(name, *cut)))) for cut in cuts)
         all_told = "the only such value" if count == 1 else f"the first of {count} such values in {name}"
         detail = f"is out of the domain of {loss.name}, {all_told}; {name} is to be {_wanted(domain.text)}"
         if name == "y" and loss.cross_entropy_of == "probabilities":

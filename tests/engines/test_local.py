@@ -1,10 +1,15 @@
-"""The engine of one process: the fold over chunks is the tally of the whole."""
+"""The engine of one process: the fold over chunks is the tally of the whole, whoever works on it."""
+
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from app.engines import local
-from app.losses import LOSSES, Batch, NotFinite, Objective, Tally, report, tally
+from app.engines.local import Threads
+from app.losses import LOSSES, Batch, Checkpoint, Chunk, NotFinite, Objective, Overflow, Tally, report, tally
 from tests.losses.cases import arrays_for, assert_same_bits, every_loss
 
 
@@ -31,3 +36,97 @@ def test_the_first_bad_chunk_ends_the_fold() -> None:
     with pytest.raises(NotFinite) as caught:
         local.run(Batch.of({"x": x, "y": np.zeros((30_000, 5))}), Objective.of())
     assert caught.value.faults[0].path == ("x", 29_999, 3)
+
+
+@pytest.fixture(scope="module", params=[1, 2, 5])
+def engine(request: pytest.FixtureRequest) -> Threads:
+    return Threads(request.param)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_digits_do_not_depend_on_the_number_of_threads(loss: str, engine: Threads) -> None:
+    batch, objective = Batch.of(arrays_for(loss, samples=90_000, weighted=True)), Objective.of(loss)
+    wanted = report(batch, local.run(batch, objective), objective)
+    assert_same_bits(report(batch, engine.run(batch, objective), objective), wanted)
+
+
+def test_every_chunk_is_tallied_once_and_by_several_threads() -> None:
+    engine, seen = Threads(3), []
+    met = threading.Barrier(3, timeout=30)
+
+    def checkpoint() -> None:
+        seen.append(threading.get_ident())
+        if seen.count(threading.get_ident()) == 1:
+            met.wait()
+
+    x = np.zeros((20, 60_000))
+    found = engine.run(Batch.of({"x": x, "y": x}), Objective.of(), checkpoint)
+    assert len(found.reconstruction.hi) == len(seen) == 20
+    assert len(set(seen)) == 3
+
+
+def test_a_small_batch_stays_with_the_thread_that_asks() -> None:
+    seen = set()
+    x = np.zeros((3, 60_000))
+    Threads(4).run(Batch.of({"x": x, "y": x}), Objective.of(), lambda: seen.add(threading.get_ident()))
+    assert seen == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("slow", [2, 9])
+def test_the_first_bad_chunk_is_the_one_that_is_refused_whichever_is_found_first(
+    slow: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = np.zeros((12, 60_000))
+    x[2, 5] = x[9, 7] = 1e200  # whose squares overflow
+    found = {2: threading.Event(), 9: threading.Event()}
+    begun = threading.Event()
+
+    def tally_in_that_order(chunk: Chunk, objective: Objective, checkpoint: Checkpoint) -> Tally:
+        if chunk.start == 9:
+            begun.set()
+        if chunk.start == 2:
+            begun.wait(timeout=30)  # both are in work before either is found
+        if chunk.start == slow:
+            found[11 - slow].wait(timeout=30)
+        try:
+            return tally(chunk, objective, checkpoint)
+        finally:
+            if chunk.start in found:
+                found[chunk.start].set()
+
+    monkeypatch.setattr("app.engines.local.tally", tally_in_that_order)
+    with pytest.raises(Overflow) as caught:
+        Threads(3).run(Batch.of({"x": x, "y": np.zeros_like(x)}), Objective.of())
+    assert found[9].is_set()
+    assert caught.value.faults[0].path == ("x", 2)
+
+
+def test_a_checkpoint_stops_all_threads(engine: Threads) -> None:
+    calls = itertools.count(1)
+
+    def stop_at_the_third() -> None:
+        if next(calls) >= 3:
+            raise InterruptedError
+
+    x = np.zeros((400, 60_000))
+    with pytest.raises(InterruptedError):
+        engine.run(Batch.of({"x": x, "y": x}), Objective.of(), stop_at_the_third)
+    assert next(calls) <= 3 + 5  # at most one more of each thread
+
+
+def test_batches_do_not_wait_for_each_other() -> None:
+    engine, x = Threads(2), np.ones((40, 60_000))
+    batch, wanted = Batch.of({"x": x, "y": 0 * x}), 40 * 60_000.0
+    blocked, may_go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        blocked.set()
+        may_go_on.wait(timeout=30)
+
+    with ThreadPoolExecutor(1) as asking:
+        held = asking.submit(engine.run, batch, Objective.of(), wait)  # and with it the only helper
+        assert blocked.wait(timeout=30)
+        assert engine.run(batch, Objective.of()).reconstruction.total.value == wanted
+        assert not held.done()
+        may_go_on.set()
+        assert held.result(timeout=30).reconstruction.total.value == wanted

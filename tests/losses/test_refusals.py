@@ -1,5 +1,6 @@
 """What is refused: by which exception, naming which array or option, and which index."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from app.losses import (
     WrongType,
 )
 from app.losses.refusals import nearest, refusal, sentence
-from tests.losses.cases import Arrays, arrays_for, refused, reported
+from tests.losses.cases import Arrays, arrays_for, every_loss, refused, reported
 
 
 def zeros(*shape: int) -> NDArray[np.float64]:
@@ -430,3 +431,32 @@ def test_the_nearest_name_is_found_in_any_case_and_none_where_none_is_like_it() 
 
 def test_a_batch_is_not_looked_at_before_its_chunks_are() -> None:
     assert Batch.of({"x": np.array([np.nan]), "y": np.array([0.0])}).size == 1
+
+
+@every_loss
+@pytest.mark.parametrize("features", [1, 3, 100])
+@pytest.mark.parametrize("values", [*itertools.product([np.nan, np.inf, -np.inf, 0.5], repeat=2)])
+def test_no_loss_hides_what_is_not_finite(loss: str, features: int, values: tuple[float, float]) -> None:
+    arrays = arrays_for(loss, samples=3, features=(features,))
+    arrays["x"][1, -1], arrays["y"][1, -1] = values
+    wanted = [(name, 1, features - 1) for name, value in zip("xy", values, strict=True) if not np.isfinite(value)]
+    if wanted:
+        assert paths(refused(arrays, NotFinite, loss)) == wanted
+    else:
+        reported(arrays, loss)
+
+
+@pytest.mark.parametrize("values", [*itertools.product([np.nan, np.inf, -np.inf, 0.5, 300.0], repeat=2)])
+def test_the_divergence_does_not_hide_it_either(values: tuple[float, float]) -> None:
+    arrays = arrays_for("squared_error", latents=(4,))
+    arrays["mu"][1, 2], arrays["logvar"][1, 2] = values
+    wanted = [(name, 1, 2) for name, value in zip(("mu", "logvar"), values, strict=True) if not np.isfinite(value)]
+    if wanted:
+        assert paths(refused(arrays, NotFinite)) == wanted
+    else:
+        reported(arrays)
+
+
+def test_what_is_not_finite_is_said_before_what_overflows() -> None:
+    arrays = {"x": np.array([1e200, 0.0]), "y": zeros(2), "mu": zeros(2), "logvar": np.array([0.0, np.nan])}
+    assert paths(refused(arrays, NotFinite)) == [("logvar", 1)]
