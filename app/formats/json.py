@@ -1,11 +1,11 @@
 """JSON: one document in, one document out.
 
-A good body takes the straight way: one pass splits the document into its fields without reading a number, then each
-array's text is read by itself. Whatever is not plainly good, for any reason at all, takes the second look of
-`app.formats.json_faults`, which is as strict and finds every fault and its place; so the straight way has no messages.
+A good body takes the straight way: its fields are found without reading a number, then each array's text is read by
+itself; or, where the body is short and simdjson installed, all of it in one piece. Whatever is not plainly good, for
+any reason at all, takes the second look of `app.formats.json_faults`, which is as strict and finds every fault and its
+place; so the straight way has no messages.
 """
 
-import functools
 import math
 import re
 from typing import Any
@@ -15,21 +15,33 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.formats.json_faults import DOUBLE_DIGITS, LONGEST_OPTION, second_look
+from app.formats.json_faults import DOUBLE_DIGITS, Circumstances, second_look
+from app.formats.json_members import Member, members
 from app.formats.json_numbers import numbers
+from app.formats.json_numerals import ACCELERATED
+from app.formats.json_short import SHORT_BYTES, short
 from app.formats.reply import Reply
+from app.formats.scratch import IN_MEMORY, Body, Scratch
 from app.formats.submission import ARRAYS, Submission
+from app.losses.checkpoint import Checkpoint, go_on
 
 __all__ = ["MEDIA_TYPE", "decode", "encode"]
 
 MEDIA_TYPE = "application/json"
 
-_ABSENT = msgspec.Raw(b"")
-_MOST_STRINGS = 4096
 _LONG_INTEGER = re.compile(rb"[0-9]{%d}" % DOUBLE_DIGITS)
 
 
-def decode(body: bytes, fields: frozenset[str], *, max_depth: int = 32, max_integer_digits: int = 320) -> Submission:
+def decode(  # noqa: PLR0913 - what there is to heed
+    body: Body,
+    fields: frozenset[str],
+    *,
+    max_depth: int = 32,
+    max_integer_digits: int = 320,
+    accelerated: bool = ACCELERATED,
+    scratch: Scratch = IN_MEMORY,
+    checkpoint: Checkpoint = go_on,
+) -> Submission:
     """Read a JSON object whose arrays are nested lists of numbers.
 
     Parameters
@@ -42,6 +54,12 @@ def decode(body: bytes, fields: frozenset[str], *, max_depth: int = 32, max_inte
         How deep objects and lists may nest, the document itself included; at most 65, as NumPy has at most 64 axes.
     max_integer_digits
         How long an integer may be. Below 309, where a double could still hold it, every body takes the second look.
+    accelerated
+        Whether simdjson reads the numbers; without it the answer is the same and takes longer.
+    scratch
+        Gives the room for arrays, those of short bodies excepted.
+    checkpoint
+        Called between blocks of text; what it raises passes through.
 
     Returns
     -------
@@ -59,47 +77,42 @@ def decode(body: bytes, fields: frozenset[str], *, max_depth: int = 32, max_inte
     InvalidOption
         An option that is longer than any can be, 16 KiB; its content is not read.
     """
-    found = _straight(body, fields, max_depth, max_integer_digits)
-    if found is None:
-        return second_look(body, fields, max_depth=max_depth, max_integer_digits=max_integer_digits)
-    return found
+    heeded = Circumstances(max_depth, max_integer_digits, accelerated, scratch, checkpoint)
+    found = None
+    if max_integer_digits >= DOUBLE_DIGITS:
+        if accelerated and isinstance(body, bytes) and len(body) <= SHORT_BYTES:
+            found = short(body, fields, max_depth)
+        found = found or _straight(body, fields, heeded)
+    return found or second_look(body, fields, heeded)
 
 
-def _straight(body: bytes, fields: frozenset[str], max_depth: int, max_integer_digits: int) -> Submission | None:
+def _straight(body: Body, fields: frozenset[str], heeded: Circumstances) -> Submission | None:
     """Decode a body that is plainly good; None if there is any doubt."""
-    strings = _plain_strings(body)
-    if max_integer_digits < DOUBLE_DIGITS or strings is None:
+    found = members(body, fields, heeded.checkpoint)
+    if found is None:
+        return None
+    texts = {name: body[place.start : place.stop] for name, place in found.items() if name not in ARRAYS}
+    if not all(_is_plain(text, heeded.max_depth) for text in texts.values()):
         return None
     try:
-        envelope = msgspec.json.decode(body, type=_envelope(fields))
-        raws = {name: raw for name in envelope.__struct_fields__ if (raw := getattr(envelope, name)) is not _ABSENT}
-        texts = {name: raw for name, raw in raws.items() if name not in ARRAYS}
-        if any(len(raw) > LONGEST_OPTION for raw in texts.values()):
-            return None
-        texts = {name: bytes(raw) for name, raw in texts.items()}
-        # Of a field that is there twice, msgspec silently keeps the last: its key and its strings are quotes too many.
-        quotes = 2 * len(raws) + sum(text.count(b'"') for text in texts.values())
-        if 2 * strings != quotes or not all(_is_plain(text, max_depth) for text in texts.values()):
-            return None
-        arrays = {name: numbers(raws[name], max_rank=max_depth - 1) for name in ARRAYS if name in raws}
-        return Submission(arrays, {name: msgspec.json.decode(text) for name, text in texts.items()})
+        options = {name: msgspec.json.decode(text) for name, text in texts.items()}
+        arrays = {name: _array(body, found[name], heeded) for name in ARRAYS if name in found}
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
+    return Submission(arrays, options)
 
 
-def _plain_strings(body: bytes) -> int | None:
-    """Count the strings of a body; None if there are many, or a long one, or escapes: the parser is slow on those."""
-    if b"\\" in body:
-        return None
-    position = 0
-    for count in range(_MOST_STRINGS):
-        start = body.find(b'"', position)
-        if start < 0:
-            return count
-        position = body.find(b'"', start + 1, start + LONGEST_OPTION) + 1
-        if not position:
-            return None
-    return None
+def _array(body: Body, place: Member, heeded: Circumstances) -> NDArray[np.float64]:
+    """Read the array of one field."""
+    return numbers(
+        body,
+        place.start,
+        place.stop,
+        max_rank=heeded.max_depth - 1,
+        accelerated=heeded.accelerated,
+        scratch=heeded.scratch,
+        checkpoint=heeded.checkpoint,
+    )
 
 
 def _is_plain(option: bytes, max_depth: int) -> bool:
@@ -107,13 +120,6 @@ def _is_plain(option: bytes, max_depth: int) -> bool:
     return (
         option != b"null" and option.count(b"[") + option.count(b"{") < max_depth and not _LONG_INTEGER.search(option)
     )
-
-
-@functools.lru_cache(maxsize=16)
-def _envelope(fields: frozenset[str]) -> type[msgspec.Struct]:
-    """Make the type of documents that have some of these fields and no others, each a slice of the body."""
-    columns = [(name, msgspec.Raw, msgspec.field(default=_ABSENT)) for name in sorted(fields)]
-    return msgspec.defstruct("Envelope", columns, forbid_unknown_fields=True)
 
 
 def encode(reply: Reply) -> bytes:

@@ -34,25 +34,26 @@ from app.formats.errors import (
     UnknownField,
 )
 from app.formats.fields import advice, listed, unknown
-from app.formats.json_numbers import EMPTY, STEP, Lattice, blocks, lattice, outline, values
+from app.formats.json_members import LONGEST_OPTION
+from app.formats.json_numbers import blocks
+from app.formats.json_numerals import flat_numbers
+from app.formats.json_outline import EMPTY, STEP, WHITE, Lattice, lattice, outline
+from app.formats.scratch import Body, Scratch
 from app.formats.submission import ARRAYS, Submission
+from app.losses.checkpoint import Checkpoint
 from app.losses.errors import Fault, InvalidOption, spelled
 from app.losses.refusals import sentence
 
-__all__ = ["DOUBLE_DIGITS", "LONGEST_OPTION", "second_look"]
+__all__ = ["DOUBLE_DIGITS", "Circumstances", "second_look"]
 
 Path = tuple[str | int, ...]
 
 DOUBLE_DIGITS = 309
 """How many digits the largest integer has that a double can hold: a longer one is out of range whatever the limit."""
 
-LONGEST_OPTION = 1 << 14
-"""How many bytes the text of an option may have: a list of a hundred numbers with all their digits takes 3,000."""
-
 _MOST_FAULTS = 20
 _MOST_COUNTED = 1000
 _BLOCK_BYTES = 1 << 18
-_WHITE = b" \t\n\r"
 
 _MARKS = (  # the longer mark first: UTF-32's begins with UTF-16's
     ("UTF-32", codecs.BOM_UTF32_LE),
@@ -156,10 +157,10 @@ class _Trail:
             depths, commas = depths[opened:], commas[opened:]
             self.indices.append(int(np.count_nonzero(commas & (depths == depth))))
 
-    def follow_to(self, view: memoryview, start: int, stop: int) -> None:
+    def follow_to(self, body: Body, start: int, stop: int) -> None:
         """Go on by a stretch of text without strings, in blocks."""
-        for offset in range(start, stop, _BLOCK_BYTES):
-            self.follow(bytes(view[offset : min(offset + _BLOCK_BYTES, stop)]))
+        for place in range(start, stop, _BLOCK_BYTES):
+            self.follow(body[place : min(place + _BLOCK_BYTES, stop)])
 
 
 class _Member(NamedTuple):
@@ -186,11 +187,23 @@ class _Layout(NamedTuple):
     commas: list[int]
 
 
-def second_look(body: bytes, fields: frozenset[str], *, max_depth: int, max_integer_digits: int) -> Submission:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a decoder heeds; see `app.formats.json.decode`."""
+
+    max_depth: int
+    max_integer_digits: int
+    accelerated: bool
+    scratch: Scratch
+    checkpoint: Checkpoint
+
+
+def second_look(body: Body, fields: frozenset[str], heeded: Circumstances) -> Submission:
     """Decode a body field by field and refuse what is wrong with exact places; as `app.formats.json.decode` says."""
-    _check_encoding(body)
+    _check_encoding(body, heeded.checkpoint)
     _check_grammar(body)
-    layout = _laid_out(body, max_depth, most_members=_MOST_COUNTED + len(fields))
+    heeded.checkpoint()
+    layout = _laid_out(body, heeded, most_members=_MOST_COUNTED + len(fields))
     kind = _KINDS.get(body[layout.start : layout.start + 1], "a number")
     if kind != "an object":
         raise NotAnObject(f"The document is {kind}; an object with the fields {listed(fields)} is wanted.")
@@ -208,26 +221,27 @@ def second_look(body: bytes, fields: frozenset[str], *, max_depth: int, max_inte
             findings.add(DuplicateField, (name,), "is there more than once; one of them is wanted")
         elif name in ARRAYS:
             seen.add(name)
-            array = _array(body, member, max_integer_digits, findings)
+            array = _array(body, member, heeded, findings)
             arrays |= {} if array is None else {name: array}
         else:
             seen.add(name)
-            options |= _option(body, member, max_integer_digits, findings)
+            options |= _option(body, member, heeded.max_integer_digits, findings)
     if findings.count:
         findings.refuse()
     return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, options)
 
 
-def _check_encoding(body: bytes) -> None:
+def _check_encoding(body: Body, checkpoint: Checkpoint) -> None:
     """Refuse what is not plain UTF-8."""
     for name, mark in _MARKS:
-        if body.startswith(mark):
+        if body[: len(mark)] == mark:
             raise Malformed(f"The body is {name} (byte 0); UTF-8 without a byte order mark is wanted.", offset=0)
     for name, zeros in _ZEROS:
         if zeros.match(body):
             raise Malformed(f"The body looks like {name} (byte 0); UTF-8 is wanted.", offset=0)
     start = 0
     while start < len(body):  # in blocks: a text that is not ASCII would take up to four times the memory
+        checkpoint()
         block = body[start : start + _BLOCK_BYTES]
         try:
             start += codecs.utf_8_decode(block, "strict", start + len(block) == len(body))[1]
@@ -235,7 +249,7 @@ def _check_encoding(body: bytes) -> None:
             raise _malformed(body, start + error.start, "the text is not UTF-8") from None
 
 
-def _check_grammar(body: bytes) -> None:
+def _check_grammar(body: Body) -> None:
     """Refuse what is not JSON, at the first byte that is wrong."""
     if _after_white(body, 0, len(body)) == len(body):
         raise Malformed("The body is empty; a JSON object is wanted.", offset=len(body))
@@ -266,7 +280,7 @@ def _check_grammar(body: bytes) -> None:
     raise _malformed(body, wrong, next(words for part, words in _REASONS if part in reason))
 
 
-def _blamed(body: bytes, message: str) -> int:
+def _blamed(body: Body, message: str) -> int:
     """Take the offset from the parser's message, and mend it where the parser points beside the byte that is wrong."""
     place = re.search(r"\(byte (\d+)\)", message)
     if not place:
@@ -282,29 +296,33 @@ def _blamed(body: bytes, message: str) -> int:
     return offset
 
 
-def _malformed(body: bytes, offset: int, what: str) -> Malformed:
+def _malformed(body: Body, offset: int, what: str) -> Malformed:
     """Say what is wrong at an offset, and on which line and column that is, counted from 1 and in characters."""
-    line = body.count(b"\n", 0, offset) + 1
+    line = sum(block.count(b"\n") for block in _slices(body, 0, offset)) + 1
     begin = body.rfind(b"\n", 0, offset) + 1
-    blocks_before = (body[at : min(at + _BLOCK_BYTES, offset)] for at in range(begin, offset, _BLOCK_BYTES))
-    column = sum(len(block.translate(None, _CONTINUATION_BYTES)) for block in blocks_before) + 1
+    column = sum(len(block.translate(None, _CONTINUATION_BYTES)) for block in _slices(body, begin, offset)) + 1
     return Malformed(
         f"The body cannot be read as JSON at line {line}, column {column} (byte {offset}): {what}.", offset=offset
     )
 
 
-def _after_white(body: bytes, start: int, stop: int) -> int:
+def _slices(body: Body, start: int, stop: int) -> Iterator[bytes]:
+    """Cut a text into blocks wherever they end."""
+    return (body[place : min(place + _BLOCK_BYTES, stop)] for place in range(start, stop, _BLOCK_BYTES))
+
+
+def _after_white(body: Body, start: int, stop: int) -> int:
     """Find the first byte that is no white space."""
     while start < stop:
         block = body[start : min(start + _BLOCK_BYTES, stop)]
-        rest = block.lstrip(_WHITE)
+        rest = block.lstrip(WHITE)
         start += len(block) - len(rest)
         if rest:
             break
     return start
 
 
-def _pieces(body: bytes, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+def _pieces(body: Body, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
     """Cut a text into pieces, never in an escape or between surrogates; escaped backslashes become other characters."""
     while start < stop:
         piece = body[start : min(start + _BLOCK_BYTES, stop)]
@@ -318,7 +336,7 @@ def _pieces(body: bytes, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         start += len(piece)
 
 
-def _calm(body: bytes, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+def _calm(body: Body, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
     """Give a text, which begins outside any string, in pieces: of each string the opening quote, the rest is spaces."""
     within = False
     for offset, piece in _pieces(body, start, stop):
@@ -333,7 +351,7 @@ def _calm(body: bytes, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         within = bool(after[-1])
 
 
-def _calmer(body: bytes, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+def _calmer(body: Body, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
     """Give a text as `_calm` does, and of each object the opening brace only."""
     depth = 0
     for offset, text in _calm(body, start, stop):
@@ -348,11 +366,12 @@ def _calmer(body: bytes, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         depth = int(depths[-1])
 
 
-def _laid_out(body: bytes, max_depth: int, most_members: int) -> _Layout:
+def _laid_out(body: Body, heeded: Circumstances, most_members: int) -> _Layout:
     """Find the members of a document; refuse it if it nests too deeply, as far as it is looked at."""
     layout = _Layout(_after_white(body, 0, len(body)), [], [])
-    depth = 0
+    depth, max_depth = 0, heeded.max_depth
     for start, text in _calm(body, 0, len(body)):
+        heeded.checkpoint()
         depths = np.cumsum(STEP[np.frombuffer(text.translate(None, _NOT_BRACKETS), np.uint8)], dtype=np.int32) + depth
         if depth <= 1 or (depths.size and depths.min() <= 1) or (depths.size and depths.max() > max_depth):
             codes = np.frombuffer(text, np.uint8)
@@ -369,10 +388,10 @@ def _laid_out(body: bytes, max_depth: int, most_members: int) -> _Layout:
     return layout
 
 
-def _members(body: bytes, layout: _Layout) -> Iterator[_Member]:
+def _members(body: Body, layout: _Layout) -> Iterator[_Member]:
     """Give each member that was found; its name has its first 64 characters at least."""
     start = layout.start + 1
-    for colon, stop in zip(layout.colons, (*layout.commas, body.rindex(b"}")), strict=False):
+    for colon, stop in zip(layout.colons, (*layout.commas, body.rfind(b"}")), strict=False):
         found = _NAME.match(body, _after_white(body, start, colon))
         assert found  # noqa: S101 - the grammar has been checked: there is a string
         name = msgspec.json.decode(found[0] + b'"', type=str)
@@ -380,7 +399,7 @@ def _members(body: bytes, layout: _Layout) -> Iterator[_Member]:
         start = stop + 1
 
 
-def _array(body: bytes, member: _Member, max_integer_digits: int, findings: _Findings) -> NDArray[np.float64] | None:
+def _array(body: Body, member: _Member, heeded: Circumstances, findings: _Findings) -> NDArray[np.float64] | None:
     """Read the array of one field, or add what is wrong with it to the findings and give None."""
     name, start, stop = member
     first = body[start : start + 1]
@@ -395,6 +414,7 @@ def _array(body: bytes, member: _Member, max_integer_digits: int, findings: _Fin
     if any(body.find(mark, start, stop) >= 0 for mark in (b"n", b"t", b"f", b'"', b"{")):
         trail = _Trail()
         for _, text in _calmer(body, start, stop):
+            heeded.checkpoint()
             done = 0
             for found in _NOT_A_NUMBER.finditer(text):
                 trail.follow(text[done : found.start()])
@@ -403,37 +423,38 @@ def _array(body: bytes, member: _Member, max_integer_digits: int, findings: _Fin
             trail.follow(text[done:])
         return None
 
-    view = memoryview(body)[start:stop]
-    pieces = outline(view)
+    pieces = outline(body, start, stop, heeded.checkpoint)
     layout = lattice(pieces)
     if layout.wanted:
         findings.add(Ragged, *_irregularity(name, layout, pieces))
         return None
     if 0 in layout.shape:
         return np.empty(layout.shape)
-    return _finite(name, view, layout.shape, max_integer_digits, findings)
+    return _finite(body, member, layout.shape, heeded, findings)
 
 
 def _finite(
-    name: str, view: memoryview, shape: tuple[int, ...], max_integer_digits: int, findings: _Findings
+    body: Body, member: _Member, shape: tuple[int, ...], heeded: Circumstances, findings: _Findings
 ) -> NDArray[np.float64] | None:
     """Read the numbers of a regular array, or add those that are out of range to the findings and give None."""
-    flat = np.empty(math.prod(shape))
+    name, first, stop = member
+    flat = heeded.scratch.empty(math.prod(shape))
     filled, before = 0, findings.count
-    trail, done = _Trail(), 0
-    for start, block in blocks(view):
+    trail, done = _Trail(), first
+    for start, block in blocks(body, first, stop):
+        heeded.checkpoint()
         try:
-            read = values(block)
+            read = flat_numbers(block, accelerated=heeded.accelerated)
         except msgspec.DecodeError:
             suspected = True
         else:
-            suspected = max_integer_digits < DOUBLE_DIGITS
+            suspected = heeded.max_integer_digits < DOUBLE_DIGITS
             flat[filled : filled + len(read)] = read
             filled += len(read)
-        for place in _beyond_range(block, max_integer_digits) if suspected else ():
-            trail.follow_to(view, done, start + place)
+        for place in _beyond_range(block, heeded.max_integer_digits) if suspected else ():
+            trail.follow_to(body, done, start + place)
             done = start + place
-            findings.add(OutOfRange, (name, *trail.indices), _out_of_range(max_integer_digits))
+            findings.add(OutOfRange, (name, *trail.indices), _out_of_range(heeded.max_integer_digits))
     return flat.reshape(shape) if findings.count == before else None
 
 
@@ -452,11 +473,11 @@ def _irregularity(name: str, lattice: Lattice, pieces: Iterator[bytes]) -> tuple
         length = f"of length {last + 1}"
     else:  # it goes on; how far is plain to see if it holds numbers only
         more, end, _ = lattice.rest.partition(b"]")
-        while not end:
-            following, end, _ = next(pieces).partition(b"]")
-            more += following
-        known = found == b"," and b"[" not in more
-        length = f"of length {last + 1 + len(more)}" if known else f"longer than {promised}"
+        known, count = found == b"," and b"[" not in more, len(more)
+        while known and not end:
+            more, end, _ = next(pieces).partition(b"]")
+            known, count = b"[" not in more, count + len(more)
+        length = f"of length {last + 1 + count}" if known else f"longer than {promised}"
     example = spelled((name, *(0 for _ in outer)))
     return (name, *outer), f"is a list {length}; length {promised} is wanted, as in {example}"
 
@@ -490,10 +511,10 @@ def _out_of_range(max_integer_digits: int) -> str:
     )
 
 
-def _option(body: bytes, member: _Member, max_integer_digits: int, findings: _Findings) -> dict[str, object]:
+def _option(body: Body, member: _Member, max_integer_digits: int, findings: _Findings) -> dict[str, object]:
     """Read the option of one field, or add what is wrong with it to the findings and give nothing."""
     name, start, stop = member
-    raw = body[start:stop].rstrip(_WHITE)
+    raw = body[start:stop].rstrip(WHITE)
     if raw == b"null":
         findings.add(NullField, (name,), "is null; leave the field out or give it a value")
     elif len(raw) > LONGEST_OPTION:

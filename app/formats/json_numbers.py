@@ -1,47 +1,101 @@
 """The JSON text of one array becomes a float64 array, with no Python object kept per number.
 
-The text is looked at twice, block by block, so that neither it nor anything as long as it is ever copied whole. Its
-*outline* is what is left when numerals and white space are deleted, ``[[,],[,]]`` for a (2, 2) array; an array is
-regular exactly if its outline goes on as its first lists of each depth promise. The numerals are read in blocks of flat
-text, with the brackets blanked, so the Python floats of one block at a time are all that exists beside the text and
-the array. A later, faster parser takes the place of `numbers`.
+The text is cut at commas into blocks that fit the cache. The lists that are open at a cut are closed there and opened
+again behind it, so that each block is a document of its own: a parser checks its grammar and reads its numerals. That
+the lists are regular is proved in one of two ways. Long lists are measured, block by block, by asking simdjson for
+their lengths. Of short ones there are too many to ask, and msgspec cannot be asked; then the `app.formats.json_outline`
+of the text is compared with the one that it should have, before the numerals are read.
 """
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EMPTY", "STEP", "Lattice", "blocks", "lattice", "numbers", "outline", "values"]
+from app.formats.json_numerals import ACCELERATED, REFUSALS, numbers_of, parsed
+from app.formats.json_outline import NUMERAL, WHITE, lattice
+from app.formats.scratch import IN_MEMORY, Body, Scratch
+from app.losses.checkpoint import Checkpoint, go_on
 
-EMPTY = b"_"
-"""What stands in the outline of an empty list, which would otherwise look like that of a list of one number."""
+__all__ = ["BLOCK_BYTES", "Block", "Text", "blocks", "many_lists", "numbers", "numbers_in", "occurrences"]
 
-STEP = np.zeros(256, np.int8)
-"""By how much each byte changes the depth."""
-STEP[list(b"[{")], STEP[list(b"]}")] = 1, -1
+BLOCK_BYTES = 1 << 17
+"""How much text is read at once: some 0.2 ms, and it stays in the cache with the numbers that come of it."""
 
-_BLOCK_BYTES = 1 << 17
 _LONGEST_NUMERAL = 1 << 20
-_NUMERAL = b"0123456789+-.eE"
-_WHITE = b" \t\n\r"
-_BRACKETS_AS_SPACES = bytes.maketrans(b"[]", b"  ")
-_FLAT = msgspec.json.Decoder(list[float])
+_SHORT_LIST = 128  # bytes; it takes as long to ask for the length of a list as to compare so many
+_HEAD_BYTES = 1 << 12
+_OPENING = re.compile(rb"[\[ \t\n\r]*+")
 
 
-def numbers(raw: bytes | msgspec.Raw, *, max_rank: int = 32) -> NDArray[np.float64]:
+class Block(NamedTuple):
+    """A stretch of an array's text from one comma, or its beginning, to another, or its end.
+
+    Attributes
+    ----------
+    text
+        Without those commas.
+    opened, left
+        How many lists are open before and after it.
+    """
+
+    text: bytes
+    opened: int
+    left: int
+
+    def whole(self) -> bytes:
+        """Make it a document, with all of its lists."""
+        return b"[" * self.opened + self.text + b"]" * self.left
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The text of an array, as it is read.
+
+    Attributes
+    ----------
+    rank
+        How many lists open at its beginning.
+    blocks
+        Gives its blocks, each time from the beginning.
+    count
+        Counts its numbers, as far as that is known by counting commas.
+    """
+
+    rank: int
+    blocks: Callable[[], Iterator[Block]]
+    count: Callable[[], int]
+
+
+def numbers(  # noqa: PLR0913 - where the text is, and what to heed
+    body: Body,
+    start: int = 0,
+    stop: int | None = None,
+    *,
+    max_rank: int = 32,
+    accelerated: bool = ACCELERATED,
+    scratch: Scratch = IN_MEMORY,
+    checkpoint: Checkpoint = go_on,
+) -> NDArray[np.float64]:
     """Read nested lists of numbers.
 
     Parameters
     ----------
-    raw
-        A JSON value whose grammar has been checked (`msgspec` does so where it slices a document).
+    body, start, stop
+        The text, from the first bracket to the last.
     max_rank
         How deep the lists may nest.
+    accelerated
+        Whether simdjson reads it, or msgspec alone; it is for tests to say no where it is there.
+    scratch
+        Gives the room for the array.
+    checkpoint
+        Called before each block.
 
     Returns
     -------
@@ -51,222 +105,220 @@ def numbers(raw: bytes | msgspec.Raw, *, max_rank: int = 32) -> NDArray[np.float
     Raises
     ------
     ValueError, msgspec.DecodeError
-        If the value is anything but the nested lists of a non-empty array of finite numbers, or nested too deeply.
-        Which of these it is and where, a second look has to find out.
+        If the text is anything but the nested lists of a non-empty array of finite numbers, or nested too deeply, or
+        has a numeral longer than a mebibyte. Which of these it is and where, a second look has to find out.
     """
-    view = memoryview(raw)
-    found = lattice(_bare_outline(view), max_rank=max_rank)
+    end = len(body) if stop is None else stop
+    opening = _OPENING.match(body[start : min(start + _HEAD_BYTES, end)])
+    assert opening is not None  # noqa: S101 - it matches anything
+    rank = opening[0].count(b"[")
+    if not 0 < rank <= max_rank:
+        raise ValueError("not an array, or nested too deeply")
+
+    def cut() -> Iterator[Block]:
+        return _cut(body, start, end, rank)
+
+    def count() -> int:
+        return occurrences(b",", body, start, end, checkpoint) + 1
+
+    return numbers_in(Text(rank, cut, count), accelerated=accelerated, scratch=scratch, checkpoint=checkpoint)
+
+
+def _cut(body: Body, start: int, stop: int, rank: int) -> Iterator[Block]:
+    """Cut the text of an array at commas; what is cut wrongly, because it is no array, is no good block either."""
+    opened = 0
+    while stop - start > BLOCK_BYTES:
+        comma = body.rfind(b",", start, start + BLOCK_BYTES)
+        if comma < 0:
+            comma = body.find(b",", start + BLOCK_BYTES, min(start + _LONGEST_NUMERAL, stop))
+        if comma < 0:
+            break
+        text = body[start:comma]
+        end = text[-_HEAD_BYTES:].translate(None, WHITE)
+        left = rank - (len(end) - len(end.rstrip(b"]")))
+        if left <= 0:
+            raise ValueError("something follows the array")
+        yield Block(text, opened, left)
+        start, opened = comma + 1, left
+    if stop - start > _LONGEST_NUMERAL:
+        raise ValueError("a very long numeral, or very much white space")
+    yield Block(body[start:stop], opened, 0)
+
+
+def occurrences(characters: bytes, body: Body, start: int, stop: int, checkpoint: Checkpoint = go_on) -> int:
+    """Count the bytes of a text that are among the characters; several times as fast as `bytes.count` does."""
+    found = 0
+    for place in range(start, stop, BLOCK_BYTES):
+        checkpoint()
+        codes = np.frombuffer(body[place : min(place + BLOCK_BYTES, stop)], np.uint8)
+        found += sum(int(np.count_nonzero(codes == character)) for character in characters)
+    return found
+
+
+def many_lists(count: int, length: int) -> bool:
+    """Tell whether a text of some length has so many lists that one should not ask for the length of each."""
+    return count * _SHORT_LIST > length + _HEAD_BYTES
+
+
+def numbers_in(text: Text, *, accelerated: bool, scratch: Scratch, checkpoint: Checkpoint) -> NDArray[np.float64]:
+    """Read the numbers of a text that is cut into blocks, and prove its shape; as `numbers` says."""
+    measured = _measured(text, scratch, checkpoint) if accelerated else None
+    if measured is not None:
+        return measured
+    found = lattice(_outlines(text, checkpoint), max_rank=text.rank)
     if found.wanted:
         raise ValueError("not a regular array")
-    flat = np.empty(math.prod(found.shape))
-    filled = 0
-    for _, block in blocks(view):
-        read = values(block)
+    flat, filled = scratch.empty(math.prod(found.shape)), 0
+    for block in text.blocks():
+        checkpoint()
+        read = numbers_of(block.whole(), accelerated=accelerated)
         flat[filled : filled + len(read)] = read
         filled += len(read)
-    if filled != flat.size:  # the one list of an array like [[]]: its outline is that of [[0]]
-        raise ValueError("an empty array")
-    return flat.reshape(found.shape)
+    return _full(flat, filled).reshape(found.shape)
 
 
-def blocks(view: memoryview) -> Iterator[tuple[int, bytes]]:
-    """Cut a list's text at commas into blocks of at most `_BLOCK_BYTES`, or of one numeral if that is longer.
+def _full(flat: NDArray[np.float64], filled: int) -> NDArray[np.float64]:
+    """Refuse an array that is not full: somewhere in its text, nothing stands where a number should."""
+    if filled != flat.size:
+        raise ValueError("an empty list, or a comma too many")
+    return flat
+
+
+def _outlines(text: Text, checkpoint: Checkpoint) -> Iterator[bytes]:
+    """Delete numerals and white space only, which does for arrays that are not empty."""
+    comma = b""
+    for block in text.blocks():
+        checkpoint()
+        yield comma + block.text.translate(None, NUMERAL + WHITE)
+        comma = b","
+
+
+def _measured(text: Text, scratch: Scratch, checkpoint: Checkpoint) -> NDArray[np.float64] | None:
+    """Read numbers and measure lists in one pass; None if the lists are too many, or a number is too long for that."""
+    lengths, flat, filled = _Lengths(text.rank), np.empty(0), 0
+    for block in text.blocks():
+        checkpoint()
+        whole = block.whole()
+        lists = int(np.count_nonzero(np.frombuffer(whole, np.uint8) == ord("[")))
+        if many_lists(lists, len(whole)):
+            return None
+        read = _measured_block(whole, block, lists, lengths)
+        if read is None:
+            return None
+        if not filled:
+            flat = scratch.empty(text.count())
+        flat[filled : filled + len(read)] = read
+        filled += len(read)
+    return _full(flat, filled).reshape(lengths.shape)
+
+
+def _measured_block(whole: bytes, block: Block, lists: int, lengths: "_Lengths") -> NDArray[np.float64] | None:
+    """Read one block and add the lengths of its lists; None if simdjson cannot read it and msgspec can."""
+    try:
+        root = parsed(whole)
+        read = np.frombuffer(root.as_buffer(of_type="d"))
+    except (AttributeError, *REFUSALS):
+        numbers_of(whole, accelerated=False)
+        return None
+    if lengths.add(root, block.opened, block.left) != lists:
+        raise ValueError("a list among numbers")
+    return read
+
+
+class _Lengths:
+    """Measures the lists of an array block by block.
+
+    Parameters
+    ----------
+    rank
+        How deep the lists nest.
+
+    Attributes
+    ----------
+    shape
+        The length of the lists of each depth, outermost first, 0 where none has ended.
+    """
+
+    def __init__(self, rank: int) -> None:
+        self.shape = [0] * rank
+        self._begun = [0] * rank  # how many items have ended of the list of each depth that is open
+
+    def add(self, root: Any, opened: int, left: int) -> int:  # noqa: ANN401 - a proxy
+        """Measure the lists of a block.
+
+        Parameters
+        ----------
+        root
+            The outermost list of the block; it holds numbers and lists only.
+        opened, left
+            How many of its lists go on from the block before, and into the one behind.
+
+        Returns
+        -------
+        int
+            How many lists it has down to the depth that is known; if it has more, there are some where numbers belong.
+
+        Raises
+        ------
+        ValueError
+            If a list is empty, or not as long as others of its depth, or a number stands where a list belongs.
+        """
+        lists, count = [root], 0
+        for depth in range(len(self.shape)):
+            try:
+                lengths = list(map(len, lists))
+            except TypeError:
+                raise ValueError("a number among lists") from None
+            count += len(lists)
+            # A list that is cut has an item on either side of the cut: else there would be nothing beside a comma.
+            if 0 in lengths:
+                raise ValueError("an empty list")
+            if opened > depth:
+                lengths[0] += self._begun[depth]
+            if left > depth:
+                self._begun[depth] = lengths.pop() - (left > depth + 1)  # its last item may be a list that goes on
+            self._compare(depth, {*lengths})
+            lists = list(itertools.chain.from_iterable(lists)) if depth + 1 < len(self.shape) else []
+        return count
+
+    def _compare(self, depth: int, lengths: set[int]) -> None:
+        """Compare the lengths of lists that have ended with that of the first of their depth."""
+        if self.shape[depth]:
+            lengths.add(self.shape[depth])
+        if len(lengths) > 1:
+            raise ValueError("not a regular array")
+        self.shape[depth] = max(lengths, default=0)
+
+
+def blocks(body: Body, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+    """Cut a list's text at commas into blocks of at most `BLOCK_BYTES`, or of one numeral if that is longer.
 
     Yields
     ------
-    offset, block
+    place, block
         Where it begins, and its text; a numeral of more than a mebibyte is replaced by one that is out of range.
     """
-    start = 0
-    while start + _BLOCK_BYTES < len(view):
-        block = bytes(view[start : start + _BLOCK_BYTES])
+    while start + BLOCK_BYTES < stop:
+        block = body[start : start + BLOCK_BYTES]
         comma = block.rfind(b",")
         if comma < 0:
-            start = _after(view, start, _WHITE + b"[]")
-            stop = _after(view, start, _NUMERAL)
-            yield start, bytes(view[start:stop]) if stop - start <= _LONGEST_NUMERAL else b"1e999"
-            start = _after(view, stop, _WHITE + b"[]") + 1  # behind the comma there
+            start = _after(body, start, stop, WHITE + b"[]")
+            end = _after(body, start, stop, NUMERAL)
+            yield start, body[start:end] if end - start <= _LONGEST_NUMERAL else b"1e999"
+            start = _after(body, end, stop, WHITE + b"[]") + 1  # behind the comma there
         else:
             yield start, block[:comma]
             start += comma + 1
-    if start < len(view):
-        yield start, bytes(view[start:])
+    if start < stop:
+        yield start, body[start:stop]
 
 
-def _after(view: memoryview, start: int, characters: bytes) -> int:
+def _after(body: Body, start: int, stop: int, characters: bytes) -> int:
     """Find the first byte that is none of the characters."""
-    while start < len(view):
-        block = bytes(view[start : start + _BLOCK_BYTES])
+    while start < stop:
+        block = body[start : min(start + BLOCK_BYTES, stop)]
         rest = block.lstrip(characters)
         start += len(block) - len(rest)
         if rest:
             break
     return start
-
-
-def values(block: bytes) -> NDArray[np.float64]:
-    """Read the numerals of a block, in the order of the text whatever their nesting.
-
-    Raises
-    ------
-    msgspec.DecodeError
-        If there is anything else, an empty list included, or a number that no double can hold.
-    """
-    read = _FLAT.decode(b"[%b]" % block.translate(_BRACKETS_AS_SPACES))
-    return np.fromiter(read, np.float64, len(read))
-
-
-def outline(view: memoryview) -> Iterator[bytes]:
-    """Delete numerals and white space from nested lists of numbers, and mark empty lists with `EMPTY`, in pieces."""
-    held = b""  # an opening bracket whose fellow may be in the next block
-    for start in range(0, len(view), _BLOCK_BYTES):
-        text = held + bytes(view[start : start + _BLOCK_BYTES]).translate(None, _WHITE)
-        held = b"[" if text.endswith(b"[") else b""
-        text = text.removesuffix(held)
-        yield text.replace(b"[]", b"[%b]" % EMPTY).translate(None, _NUMERAL)
-
-
-def _bare_outline(view: memoryview) -> Iterator[bytes]:
-    """Delete numerals and white space only, which is faster and does for arrays that are not empty."""
-    for start in range(0, len(view), _BLOCK_BYTES):
-        yield bytes(view[start : start + _BLOCK_BYTES]).translate(None, _NUMERAL + _WHITE)
-
-
-class Lattice(NamedTuple):
-    """What the outline of an array says about its shape.
-
-    Attributes
-    ----------
-    shape
-        The lengths of the first list of each depth, outermost first; where the array is not regular, 0 for the lists
-        that had not ended when this was found.
-    wanted
-        What belongs in the first place of the outline that does not fit; empty where the array is regular.
-    place
-        That place as an index, as many items of each list that is open there as have ended.
-    rest
-        The rest of the piece of outline from that place on; the pieces that follow have not been asked for.
-    """
-
-    shape: tuple[int, ...]
-    wanted: bytes = b""
-    place: tuple[int, ...] = ()
-    rest: bytes = b""
-
-
-def lattice(pieces: Iterable[bytes], *, max_rank: int = 32) -> Lattice:
-    """Compare the outline of an array with the one that its first lists promise.
-
-    Parameters
-    ----------
-    pieces
-        The outline of a list from its beginning, in pieces of any length.
-    max_rank
-        How deep the lists may nest.
-
-    Raises
-    ------
-    ValueError
-        If it is not the outline of a list, or nested too deeply.
-    """
-    pieces = iter(pieces)
-    rank, piece = 0, b""
-    for opening in pieces:
-        piece = opening.lstrip(b"[")
-        rank += len(opening) - len(piece)
-        if piece or rank > max_rank:
-            break
-    if not 0 < rank <= max_rank:
-        raise ValueError("not an array, or nested too deeply")
-    promise = _Promise(rank)
-    position = rank
-    for text in itertools.chain((piece,), pieces):
-        rest = text
-        while rest:
-            wanted = promise.text(position, position + len(rest))
-            if rest == wanted:
-                position += len(rest)
-                break
-            place = int(np.argmax(np.frombuffer(rest, np.uint8) != np.frombuffer(wanted, np.uint8)))
-            rest, there = rest[place:], wanted[place : place + 1]
-            position += place
-            if rest.startswith(EMPTY) and position == rank:
-                length = 0
-            elif rest.startswith(b"]") and there == b"," and promise.fits(position):
-                length = promise.length(position)
-            else:
-                shape = (0,) * (rank - len(promise.lengths)) + promise.lengths
-                return Lattice(shape, there, promise.index(position), rest)
-            promise.end_list(length)
-            if len(promise.lengths) == rank:
-                return Lattice(promise.lengths)
-    raise ValueError("not an array")
-
-
-class _Promise:
-    """What an array's outline will be if it goes on as it began, the list whose end is not known going on for ever.
-
-    Parameters
-    ----------
-    rank
-        How many lists open at the beginning.
-
-    Attributes
-    ----------
-    lengths
-        Of the first list of each depth whose end has been seen, the innermost last.
-    """
-
-    def __init__(self, rank: int) -> None:
-        self.lengths: tuple[int, ...] = ()
-        self._first = rank  # where the items of the list begin whose end is not known
-        self._periods = [1]  # of the items of each level: numbers, lists of numbers, and so on; with their commas
-        self._texts = [b","]  # of an item and its comma, for the levels where that is short
-
-    def fits(self, position: int) -> bool:
-        """Tell whether the list may end at a position, which is after an item."""
-        return (position - self._first + 1) % self._periods[-1] == 0
-
-    def length(self, position: int) -> int:
-        """Count the items of the list if it ends at a position."""
-        return (position - self._first + 1) // self._periods[-1]
-
-    def index(self, position: int) -> tuple[int, ...]:
-        """Turn an offset into an index."""
-        found = [0] * (self._first - 1)
-        level, offset, inside = len(self._periods), position - self._first + 1, True
-        while inside:
-            level -= 1
-            item, offset = divmod(offset - 1, self._periods[level])
-            found.append(item)
-            inside = 0 < offset < self._periods[level] - 1
-        return tuple(found)
-
-    def end_list(self, length: int) -> None:
-        """Learn the length of the list, so that from now on the one around it goes on for ever."""
-        inside = length * self._periods[-1] - 1 if length else len(EMPTY)
-        self._periods.append(inside + 3)
-        if inside + 3 <= _BLOCK_BYTES:
-            self._texts.append(b"[%b]," % ((self._texts[-1] * length)[:-1] if length else EMPTY))
-        self.lengths = (length, *self.lengths)
-        self._first -= 1
-
-    def text(self, start: int, stop: int) -> bytes:
-        """Give the outline between two offsets."""
-        return self._items(len(self._periods) - 1, start - self._first, stop - self._first)
-
-    def _items(self, level: int, start: int, stop: int) -> bytes:
-        """Give a stretch of endless items, which are lists of that level or, for 0, numbers."""
-        period = self._periods[level]
-        if level < len(self._texts):
-            skipped = start % period
-            return (self._texts[level] * -(-(skipped + stop - start) // period))[skipped : skipped + stop - start]
-        parts = []
-        while start < stop:
-            offset = start % period
-            if offset in (0, period - 2, period - 1):
-                parts.append({0: b"[", period - 2: b"]", period - 1: b","}[offset])
-            else:
-                parts.append(self._items(level - 1, offset - 1, min(offset + stop - start, period - 2) - 1))
-            start += len(parts[-1])
-        return b"".join(parts)

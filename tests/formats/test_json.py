@@ -29,7 +29,7 @@ def submitted(document: Mapping[str, Any]) -> Submission:
     return decode(json.dumps(document).encode(), FIELDS)
 
 
-def refusal(body: bytes, **limits: int) -> DecodeError | InvalidOption:
+def refusal(body: bytes, **limits: Any) -> DecodeError | InvalidOption:  # noqa: ANN401 - of several types
     with pytest.raises((DecodeError, InvalidOption)) as caught:
         decode(body, FIELDS, **limits)
     error = caught.value

@@ -16,7 +16,8 @@ import pytest
 
 from app.formats.errors import DecodeError, Malformed, NotANumber, OutOfRange, Ragged, UnknownField
 from app.formats.json import decode
-from app.formats.json_numbers import numbers, outline
+from app.formats.json_numbers import numbers
+from app.formats.json_outline import outline
 from app.losses.errors import InvalidOption, LossInputError
 from tests.formats.cases_json import FIELDS
 
@@ -238,4 +239,4 @@ def test_numbers_alone_reads_a_long_numeral_between_short_ones() -> None:
 def test_an_outline_marks_the_lists_that_are_empty() -> None:
     text = b"[ [" + WIDE + b"], [" + WIDE + b"1 ],[ ]]"
 
-    assert b"".join(outline(memoryview(text))) == b"[[_],[],[_]]"
+    assert b"".join(outline(text, 0, len(text))) == b"[[_],[],[_]]"
