@@ -16,6 +16,7 @@ from app.conventions import Extent, Observed, Reading, losses_needed, observe_al
 from app.formats.reply import Reply
 from app.losses import (
     Batch,
+    Checkpoint,
     Collapse,
     Fault,
     Gradients,
@@ -27,6 +28,7 @@ from app.losses import (
     collapse,
     divergence_elementwise,
     elementwise,
+    go_on,
     gradients,
     report,
 )
@@ -35,13 +37,15 @@ from app.losses.refusals import refusal
 __all__ = ["dress"]
 
 Arrays = dict[str, NDArray[np.float64]]
-Engine = Callable[[Batch, Objective], Tally]
+Engine = Callable[[Batch, Objective, Checkpoint], Tally]
 
 _PLAIN: Final = frozenset({str, float, int, bool, type(None)})
 """What a document holds as it is."""
 
 
-def dress(batch: Batch, objective: Objective, include: Sequence[str], engine: Engine) -> Reply:
+def dress(
+    batch: Batch, objective: Objective, include: Sequence[str], engine: Engine, checkpoint: Checkpoint = go_on
+) -> Reply:
     """Compute everything that a request asks for, and lay it out.
 
     Parameters
@@ -52,15 +56,17 @@ def dress(batch: Batch, objective: Objective, include: Sequence[str], engine: En
         What else to answer with: names of `app.api.options.Include`, in any order; twice is as good as once.
     engine
         Who tallies a batch.
+    checkpoint
+        Called between pieces of the work.
 
     Raises
     ------
     LossInputError
         Whatever the core refuses; if it is something in `include`, the path leads to that item.
     """
-    tally = engine(batch, objective)
+    tally = engine(batch, objective, checkpoint)
     found = report(batch, tally, objective)
-    work = _Work(batch, objective, engine, tally, found)
+    work = _Work(batch, objective, engine, tally, found, checkpoint)
     arrays: Arrays = {}
     summary = _laid_out(found, "", arrays)
     for name, variant in summary["variants"].items():
@@ -84,6 +90,7 @@ class _Work:
     engine: Engine
     tally: Tally
     report: Report
+    checkpoint: Checkpoint
 
 
 def _laid_out(node: Any, place: str, arrays: Arrays) -> Any:  # noqa: ANN401 - any noun of the core, any JSON value
@@ -123,12 +130,12 @@ def _attributes(kind: type) -> tuple[str, ...] | None:
 
 def _elementwise(work: _Work) -> NDArray[np.float64]:
     """Give the loss of each element."""
-    return elementwise(work.batch, work.objective)
+    return elementwise(work.batch, work.objective, work.checkpoint)
 
 
 def _kl_elementwise(work: _Work) -> NDArray[np.float64]:
     """Give the KL divergence of each element."""
-    matrix = divergence_elementwise(work.batch)
+    matrix = divergence_elementwise(work.batch, work.checkpoint)
     if matrix is None:
         raise refusal(InvalidOption, Fault(("include",), "asks for kl_elementwise, which needs mu and logvar"))
     return matrix
@@ -136,12 +143,12 @@ def _kl_elementwise(work: _Work) -> NDArray[np.float64]:
 
 def _gradients(work: _Work) -> Gradients:
     """Give the slopes of R + beta K."""
-    return gradients(work.batch, work.objective, work.tally)
+    return gradients(work.batch, work.objective, work.tally, work.checkpoint)
 
 
 def _collapse(work: _Work) -> Collapse:
     """Give the forecast."""
-    return collapse(work.batch, work.objective, work.report)
+    return collapse(work.batch, work.objective, work.report, work.checkpoint)
 
 
 def _conventions(work: _Work) -> Sequence[Observed]:
@@ -152,7 +159,7 @@ def _conventions(work: _Work) -> Sequence[Observed]:
     for loss, parameters in losses_needed(found.loss, work.objective.parameters):
         other = Objective.of(loss, **parameters)
         try:
-            total = report(batch, work.engine(batch, other), other).terms.reconstruction["sum_mean"]
+            total = report(batch, work.engine(batch, other, work.checkpoint), other).terms.reconstruction["sum_mean"]
         except LossInputError as error:
             refused[loss] = f"is not defined for this batch: {error.detail}"
         else:

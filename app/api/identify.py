@@ -24,7 +24,18 @@ from app.engines.local import run
 from app.formats import Format
 from app.formats.errors import MissingField
 from app.formats.reply import Reply
-from app.losses import LOSSES, Batch, Fault, InvalidOption, LossInputError, Objective, ShapeMismatch, report
+from app.losses import (
+    LOSSES,
+    Batch,
+    Checkpoint,
+    Fault,
+    InvalidOption,
+    LossInputError,
+    Objective,
+    ShapeMismatch,
+    go_on,
+    report,
+)
 from app.losses.identify import (
     MOST_EXPLANATIONS,
     SAME,
@@ -447,7 +458,9 @@ def _known(measurements: Sequence[Measurement], objectives: Mapping[Reading, Obj
 # --- the answer -----------------------------------------------------------------------------------
 
 
-def _identified(batch: Batch, objective: Objective, asked: _Asked) -> tuple[Identification, list[dict[str, str]]]:
+def _identified(
+    batch: Batch, objective: Objective, asked: _Asked, checkpoint: Checkpoint
+) -> tuple[Identification, list[dict[str, str]]]:
     """Tally the batch with every loss, look for the number, and say which losses were left out.
 
     Raises
@@ -460,18 +473,20 @@ def _identified(batch: Batch, objective: Objective, asked: _Asked) -> tuple[Iden
         raise refusal(ShapeMismatch, fault)
     objectives = readings(objective)
     first, *others = objectives
-    tallies = {first: run(batch, objective)}
+    tallies = {first: run(batch, objective, checkpoint)}
     report(batch, tallies[first], objective)  # refuses what overflows
     without_latents = replace(batch, mu=None, logvar=None)  # whose term is in the first tally
     skipped = []
     for reading in others:
         try:
-            tallies[reading] = run(without_latents, objectives[reading])
+            tallies[reading] = run(without_latents, objectives[reading], checkpoint)
         except LossInputError as error:
             if reading.constant is None:
                 skipped.append({"loss": reading.loss, "reason": error.detail})
+    checkpoint()
     real = measure(batch, tallies, objective, asked.sizes)
     measurements = (*real, made_up(real[0], objective, weighted=batch.sample_weight is not None))
+    checkpoint()
     question = Question(objective, asked.observed, asked.rtol)
     return identify(question, measurements, _known(measurements, objectives), _WEIGHTS), skipped
 
@@ -492,7 +507,14 @@ def _formula(formula: Formula) -> dict[str, Any]:
     }
 
 
-def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
+def answer(
+    body: bytes,
+    source: Format,
+    target: Format,
+    *,
+    checkpoint: Checkpoint = go_on,
+    **circumstances: Any,  # noqa: ANN401 - each decoder takes what it names
+) -> bytes:
     """Answer a body: everything between reading and sending, in one thread.
 
     Parameters
@@ -501,7 +523,7 @@ def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
         The request's, whole.
     source, target
         Its format, and that of the answer.
-    **limits
+    checkpoint, **circumstances
         As `app.api.loss.answer` takes them.
 
     Raises
@@ -509,11 +531,11 @@ def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
     DecodeError, LossInputError
         What is wrong with it.
     """
-    submission = source.decode(body, FIELDS | {*_OWN}, **limits)
+    submission = source.decode(body, FIELDS | {*_OWN}, checkpoint=checkpoint, **circumstances)
     batch = Batch.of(submission.arrays)
     asked = _asked(submission.options)
     options = Options.of({name: value for name, value in submission.options.items() if name not in _OWN})
-    found, skipped = _identified(batch, options.objective(), asked)
+    found, skipped = _identified(batch, options.objective(), asked, checkpoint)
     summary = {
         "verdict": {"code": found.verdict.code, "detail": found.verdict.detail},
         "rtol": asked.rtol,

@@ -1,6 +1,7 @@
 """POST /loss: bytes to submission, submission to batch and objective, and all the way back to bytes."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter
@@ -16,7 +17,7 @@ from app.api.options import FIELDS, Options
 from app.api.refusals import refusals
 from app.engines.local import run
 from app.formats import Format
-from app.losses import Batch
+from app.losses import Batch, Checkpoint, go_on
 
 __all__ = ["answer", "router"]
 
@@ -35,7 +36,14 @@ the body does not hold may stand in the query; one that is in both is refused. A
 """
 
 
-def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
+def answer(
+    body: bytes,
+    source: Format,
+    target: Format,
+    *,
+    checkpoint: Checkpoint = go_on,
+    **circumstances: Any,  # noqa: ANN401 - each decoder takes what it names
+) -> bytes:
     """Answer a body: everything between reading and sending, in one thread.
 
     Parameters
@@ -44,7 +52,9 @@ def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
         The request's, whole.
     source, target
         Its format, and that of the answer.
-    **limits
+    checkpoint
+        Called between pieces of the work; what it raises ends the work, and passes through.
+    **circumstances
         What `source` may need to know: `max_depth` and `max_integer_digits` of JSON, `max_upload_bytes` of the others.
 
     Raises
@@ -52,12 +62,12 @@ def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
     DecodeError, LossInputError
         What is wrong with it.
     """
-    submission = source.decode(body, FIELDS, **limits)
+    submission = source.decode(body, FIELDS, checkpoint=checkpoint, **circumstances)
     options = Options.of(submission.options)
     objective = options.objective()
     batch = Batch.of(submission.arrays)
     assert target.encode is not None  # noqa: S101 - negotiation gives no other
-    return target.encode(dress(batch, objective, options.include, run))
+    return target.encode(dress(batch, objective, options.include, run, checkpoint))
 
 
 def router(limits: Mapping[str, int], computing: CapacityLimiter) -> APIRouter:

@@ -4,13 +4,14 @@
 
 What is in the rooms: `batch` the door; `domains`, `elementwise`, `sigmoid` and `divergence` the losses; `summation`,
 `doubled` and `tripled` digits; `tally` the one pass over the arrays; `reduction`, `variants`, `cautions` and `report`
-the arithmetic after it; `matrices`, `gradients` and `collapse` what is made where it is asked for; `errors` and
-`refusals` what can be wrong.
+the arithmetic after it; `matrices`, `gradients` and `collapse` what is made where it is asked for; `checkpoint`
+where all of that can be stopped; `errors` and `refusals` what can be wrong.
 """
 
 from app.losses.arrays import EPS, Array
 from app.losses.batch import Batch, Chunk
 from app.losses.cautions import Caution
+from app.losses.checkpoint import Checkpoint, go_on
 from app.losses.collapse import Collapse, Forecast, collapse
 from app.losses.elementwise import LOSSES, Loss, find
 from app.losses.errors import (
@@ -41,6 +42,7 @@ __all__ = [
     "Array",
     "Batch",
     "Caution",
+    "Checkpoint",
     "Chunk",
     "Collapse",
     "Fault",
@@ -69,6 +71,7 @@ __all__ = [
     "divergence_elementwise",
     "elementwise",
     "find",
+    "go_on",
     "gradients",
     "report",
     "tally",

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from app.losses.arrays import Array
+from app.losses.checkpoint import Checkpoint, go_on
 from app.losses.errors import (
     Fault,
     InvalidOption,
@@ -138,40 +139,56 @@ class Batch:
         """
         return _as_float64(self.array(name)[start:stop])
 
-    def cuts(self, rows: int | None = None) -> Iterator[tuple[int, int]]:
-        """Say where chunks start and stop: `rows` samples each, by default as many as `CHUNK_ELEMENTS` allows."""
+    def cuts(self, rows: int | None = None, checkpoint: Checkpoint = go_on) -> Iterator[tuple[int, int]]:
+        """Say where chunks start and stop: `rows` samples each, by default as many as `CHUNK_ELEMENTS` allows.
+
+        The checkpoint is called before each.
+        """
         rows = rows or max(1, CHUNK_ELEMENTS // max(self.feature_count, self.latent_count or 1))
         for start in range(0, self.size, rows):
+            checkpoint()
             yield start, min(start + rows, self.size)
 
-    def chunks(self, rows: int | None = None) -> Iterator["Chunk"]:
+    def chunks(self, rows: int | None = None, checkpoint: Checkpoint = go_on) -> Iterator["Chunk"]:
         """Hand out the batch, a block of samples at a time.
 
         Parameters
         ----------
         rows
             Samples in a chunk; by default as many as `CHUNK_ELEMENTS` allows, at least one.
+        checkpoint
+            Called before each chunk.
 
         Raises
         ------
         NotFinite
-            NaN or infinity in this chunk; the refusal names every array that holds some, where its first is, and
-            how many it has in all.
+            As `chunk` does.
+        """
+        for start, stop in self.cuts(rows, checkpoint):
+            yield self.chunk(start, stop, checkpoint)
+
+    def chunk(self, start: int, stop: int, checkpoint: Checkpoint = go_on) -> "Chunk":
+        """Cut out samples `start` to `stop`.
+
+        Raises
+        ------
+        NotFinite
+            NaN or infinity among them; the refusal names every array of the batch that holds some, where its first is,
+            and how many it has in all. Looking for those calls the checkpoint.
         """
         has_latents = self.mu is not None
-        for start, stop in self.cuts(rows):
-            chunk = Chunk(
-                batch=self,
-                start=start,
-                x=self.block("x", start, stop),
-                y=self.block("y", start, stop),
-                mu=self.block("mu", start, stop) if has_latents else None,
-                logvar=self.block("logvar", start, stop) if has_latents else None,
-                weight=self.weights(start, stop),
-            )
-            if not chunk.is_finite():
-                raise refusal(NotFinite, *self._not_finite())
-            yield chunk
+        chunk = Chunk(
+            batch=self,
+            start=start,
+            x=self.block("x", start, stop),
+            y=self.block("y", start, stop),
+            mu=self.block("mu", start, stop) if has_latents else None,
+            logvar=self.block("logvar", start, stop) if has_latents else None,
+            weight=self.weights(start, stop),
+        )
+        if not chunk.is_finite():
+            raise refusal(NotFinite, *self._not_finite(checkpoint))
+        return chunk
 
     def weights(self, start: int = 0, stop: int | None = None) -> Array | None:
         """Cut out the weights of samples `start` to `stop` over ``2**weight_exponent``, shape (n,), or None."""
@@ -184,11 +201,11 @@ class Batch:
         """Tell where the element at a flat index in C order lies in the uploaded array: ``("x", 3, 0, 5)``."""
         return (name, *(int(i) for i in np.unravel_index(flat, self.array(name).shape)))
 
-    def _not_finite(self) -> Iterator[Fault]:
+    def _not_finite(self, checkpoint: Checkpoint) -> Iterator[Fault]:
         """Look through every array for values that are not finite: one fault for each array that has some."""
         for name in ("x", "y") if self.mu is None else ("x", "y", "mu", "logvar"):
             count, first = 0, -1
-            for start, stop in self.cuts():
+            for start, stop in self.cuts(checkpoint=checkpoint):
                 block = self.block(name, start, stop)
                 outside = np.flatnonzero(~np.isfinite(block))
                 if outside.size and not count:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from app.losses.arrays import EPS, Array
 from app.losses.batch import Batch
+from app.losses.checkpoint import Checkpoint, go_on
 from app.losses.doubled import two_sum
 from app.losses.elementwise import LOSSES
 from app.losses.errors import Fault, InvalidOption, Overflow
@@ -108,7 +109,7 @@ class _Centre:
         return np.ldexp(deviation, -self.exponent), np.ldexp(low + lower, -self.exponent)
 
 
-def collapse(batch: Batch, objective: Objective, report: Report) -> Collapse:
+def collapse(batch: Batch, objective: Objective, report: Report, checkpoint: Checkpoint = go_on) -> Collapse:
     """Forecast what each variant lets through the latents, from x alone.
 
     Raises
@@ -127,8 +128,8 @@ def collapse(batch: Batch, objective: Objective, report: Report) -> Collapse:
         sizes = f"{batch.size} samples of {batch.feature_count} features"
         raise _unavailable(f"takes at most {LARGEST_SPECTRUM} samples or features, and this batch has {sizes}")
     with np.errstate(all="ignore"):  # what overflows is not finite, and is refused by name
-        centre = _centre(batch)
-        squares, spectrum = _squares(batch, centre), _spectrum(batch, centre)
+        centre = _centre(batch, checkpoint)
+        squares, spectrum = _squares(batch, centre, checkpoint), _spectrum(batch, centre, checkpoint)
         spectrum = np.ldexp(spectrum / centre.total.value, 2 * centre.exponent)
     with localcontext(DIGITS):
         total_variance = float(squares.exact() / centre.total.exact() * Decimal(4) ** centre.exponent)
@@ -159,23 +160,24 @@ def _too_far(sample: int) -> Overflow:
     return refusal(Overflow, Fault(("x", sample), what))
 
 
-def _blocks(batch: Batch, weight: Array) -> Iterator[tuple[NDArray[np.intp], Array]]:
+def _blocks(batch: Batch, weight: Array, checkpoint: Checkpoint) -> Iterator[tuple[NDArray[np.intp], Array]]:
     """Go through the samples that have a weight: their indices, (n,), and x, (n, D)."""
     rows = max(1, _BLOCK_ELEMENTS // batch.feature_count)
     for start in range(0, batch.size, rows):
+        checkpoint()
         kept = np.flatnonzero(weight[start : start + rows])
         if kept.size:
             yield start + kept, batch.block("x", start, start + rows)[kept]
 
 
-def _centre(batch: Batch) -> _Centre:
+def _centre(batch: Batch, checkpoint: Checkpoint) -> _Centre:
     """Find the mean, relative to one of the samples."""
     given = batch.weights()
     weight = np.ones(batch.size) if given is None else np.ldexp(given, 1 - math.frexp(float(given.max()))[1])
     heaviest = int(np.argmax(weight))
     origin = batch.block("x", heaviest, heaviest + 1)[0]
     moments, largest, farthest = VectorSum(np.zeros_like(origin), np.zeros_like(origin)), 0.0, heaviest
-    for indices, x in _blocks(batch, weight):
+    for indices, x in _blocks(batch, weight, checkpoint):
         distance = x - origin
         moments += VectorSum(*column_sums(distance * weight[indices, np.newaxis]))
         reach = np.abs(distance).max(axis=1)
@@ -189,16 +191,16 @@ def _centre(batch: Batch) -> _Centre:
     return _Centre(weight, total, origin, moments.value / total.value, farthest, exponent)
 
 
-def _squares(batch: Batch, centre: _Centre) -> Sum:
+def _squares(batch: Batch, centre: _Centre, checkpoint: Checkpoint) -> Sum:
     """Sum the weighted squares of all deviations."""
     squares = Sum()
-    for indices, x in _blocks(batch, centre.weight):
+    for indices, x in _blocks(batch, centre.weight, checkpoint):
         hi, lo = centre.deviations(x)
         squares += batch_sum(*row_sums(hi * hi + 2.0 * hi * lo), centre.weight[indices])
     return squares
 
 
-def _spectrum(batch: Batch, centre: _Centre) -> Array:
+def _spectrum(batch: Batch, centre: _Centre, checkpoint: Checkpoint) -> Array:
     """Find the eigenvalues of the sum of weighted outer products of deviations, largest first.
 
     Those that are not 0 are the same for the (D, D) matrix of features and for the (N, N) matrix of samples; the
@@ -209,17 +211,19 @@ def _spectrum(batch: Batch, centre: _Centre) -> Array:
     size = min(len(kept), batch.feature_count)
     matrix = np.zeros((size, size))
     if batch.feature_count <= len(kept):
-        for indices, x in _blocks(batch, centre.weight):
+        for indices, x in _blocks(batch, centre.weight, checkpoint):
             deviations = centre.deviations(x)[0] * root[indices]
             matrix += deviations.T @ deviations
     else:
         flat = batch.x.reshape(batch.size, -1)
         width = max(1, _BLOCK_ELEMENTS // len(kept))
         for start in range(0, batch.feature_count, width):
+            checkpoint()
             features = slice(start, start + width)
             x = flat[kept, features].astype(np.float64)
             deviations = centre.deviations(x, features)[0] * root[kept]
             matrix += deviations @ deviations.T
+    checkpoint()
     eigenvalues = np.linalg.eigvalsh(matrix)[::-1]
     # What rounding makes of a zero is about this large; nothing is claimed of eigenvalues below it.
     return np.where(eigenvalues > size * EPS * eigenvalues[0], eigenvalues, 0.0)

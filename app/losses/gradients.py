@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from app.losses.arrays import Array
 from app.losses.batch import Batch
+from app.losses.checkpoint import Checkpoint, go_on
 from app.losses.divergence import divergence_slopes
 from app.losses.errors import Fault, Overflow
 from app.losses.objective import Objective
@@ -29,7 +30,7 @@ class Gradients:
 
 
 @np.errstate(all="ignore")  # what overflows is not finite, and is refused by name
-def gradients(batch: Batch, objective: Objective, tally: Tally) -> Gradients:
+def gradients(batch: Batch, objective: Objective, tally: Tally, checkpoint: Checkpoint = go_on) -> Gradients:
     """Differentiate a batch that has been tallied.
 
     ``dR/dy_ij = w_i / W dl_ij/dy``, ``beta dK/dmu_ij = beta w_i / W mu_ij``, and
@@ -43,7 +44,7 @@ def gradients(batch: Batch, objective: Objective, tally: Tally) -> Gradients:
     by_y = np.empty((batch.size, batch.feature_count))
     by_mu = np.empty((batch.size, batch.latent_count or 0))
     by_logvar = np.empty_like(by_mu)
-    for chunk in batch.chunks():
+    for chunk in batch.chunks(checkpoint=checkpoint):
         n = len(chunk.x)
         here = slice(chunk.start, chunk.start + n)
         share = (np.ones(n) if chunk.weight is None else chunk.weight)[:, np.newaxis] / tally.weight.value

@@ -15,6 +15,7 @@ import numpy as np
 
 from app.losses.arrays import Array
 from app.losses.batch import Chunk
+from app.losses.checkpoint import Checkpoint, go_on
 from app.losses.divergence import divergence
 from app.losses.domains import REAL
 from app.losses.elementwise import CLAMPED_BELOW, LOSSES, binary_cross_entropy, squared_error
@@ -148,8 +149,10 @@ class Tally:
 
 
 @np.errstate(all="ignore")  # what overflows is not finite, and is refused by name
-def tally(chunk: Chunk, objective: Objective) -> Tally:
+def tally(chunk: Chunk, objective: Objective, checkpoint: Checkpoint = go_on) -> Tally:
     """Sum up a chunk, touching each of its arrays once.
+
+    The checkpoint is called only where values out of the loss's domain are counted in the whole batch.
 
     Raises
     ------
@@ -158,7 +161,7 @@ def tally(chunk: Chunk, objective: Objective) -> Tally:
     Overflow
         A sample whose loss or divergence lies beyond double precision: the first.
     """
-    _check_domains(chunk, objective)
+    _check_domains(chunk, objective, checkpoint)
     reconstruction = Term.of(objective.value(chunk.x, chunk.y), chunk.weight)
     _check_samples(chunk, reconstruction.hi, ("x",), f"has a {objective.loss.name}")
     squares = None
@@ -217,7 +220,7 @@ def _check_samples(chunk: Chunk, sums: Array, path: tuple[str], what: str) -> No
         raise refusal(Overflow, Fault((*path, sample), f"{what} beyond double precision, which ends at 1.8e308"))
 
 
-def _check_domains(chunk: Chunk, objective: Objective) -> None:
+def _check_domains(chunk: Chunk, objective: Objective, checkpoint: Checkpoint) -> None:
     """Refuse a chunk with values where the loss is not defined."""
     loss = objective.loss
     faults = []
@@ -225,7 +228,8 @@ def _check_domains(chunk: Chunk, objective: Objective) -> None:
         if domain == REAL or (first := domain.first_outside(block)) is None:
             continue
         batch = chunk.batch
-        count = sum(int(np.count_nonzero(~domain.inside(batch.block(name, *cut)))) for cut in batch.cuts())
+        cuts = batch.cuts(checkpoint=checkpoint)
+        count = sum(int(np.count_nonzero(~domain.inside(batch.block(name, *cut)))) for cut in cuts)
         all_told = "the only such value" if count == 1 else f"the first of {count} such values in {name}"
         detail = f"is out of the domain of {loss.name}, {all_told}; {name} is to be {_wanted(domain.text)}"
         if name == "y" and loss.cross_entropy_of == "probabilities":
