@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from app.formats.json_faults import DOUBLE_DIGITS, LONGEST_OPTION, second_look
 from app.formats.json_numbers import numbers
 from app.formats.reply import Reply
+from app.formats.scratch import Body
 from app.formats.submission import ARRAYS, Submission
 
 __all__ = ["MEDIA_TYPE", "decode", "encode"]
@@ -29,7 +30,7 @@ _MOST_STRINGS = 4096
 _LONG_INTEGER = re.compile(rb"[0-9]{%d}" % DOUBLE_DIGITS)
 
 
-def decode(body: bytes, fields: frozenset[str], *, max_depth: int = 32, max_integer_digits: int = 320) -> Submission:
+def decode(body: Body, fields: frozenset[str], *, max_depth: int = 32, max_integer_digits: int = 320) -> Submission:
     """Read a JSON object whose arrays are nested lists of numbers.
 
     Parameters
@@ -59,6 +60,7 @@ def decode(body: bytes, fields: frozenset[str], *, max_depth: int = 32, max_inte
     InvalidOption
         An option that is longer than any can be, 16 KiB; its content is not read.
     """
+    body = body if isinstance(body, bytes) else body[:]
     found = _straight(body, fields, max_depth, max_integer_digits)
     if found is None:
         return second_look(body, fields, max_depth=max_depth, max_integer_digits=max_integer_digits)
