@@ -11,10 +11,12 @@ from starlette.types import Scope
 from app import api, web
 from app.api.document import DESCRIPTION, SUMMARY, TAGS, TITLE, openapi, version_of
 from app.api.errors import HANDLERS
+from app.api.sizes import Sizes
 from app.formats import FORMATS
 from app.formats.json import MEDIA_TYPE as JSON
 from app.gates import BodyLimit, HeadAsGet, Inflation, Journal, OneHost, Prefix, Silence
 from app.settings import Settings, from_environment, variable
+from app.spool import Intake, Spool
 from app.web import problems
 
 __all__ = ["create_app"]
@@ -52,8 +54,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
     )
     app.state.ready = True
+    spool = Spool(settings.spool_directory, setting=variable("spool_directory"))
+    spool.sweep()
+    intake = Intake(spool, threshold_bytes=settings.spool_threshold_bytes, memory_bytes=settings.bodies_in_memory_bytes)
     app.include_router(
         api.router(
+            intake,
+            Sizes(settings.max_samples, settings.max_features, settings.max_answer_bytes),
             max_json_depth=settings.max_json_depth,
             max_integer_digits=settings.max_integer_digits,
             max_upload_bytes=settings.max_upload_bytes,

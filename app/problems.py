@@ -17,6 +17,7 @@ from app.losses.refusals import sentence
 
 __all__ = [
     "BAD_HOST",
+    "BATCH_TOO_LARGE",
     "BODY_TOO_LARGE",
     "DUPLICATE_FIELD",
     "EXAMPLE_INSTANCE",
@@ -44,6 +45,7 @@ __all__ = [
     "RAGGED_ARRAY",
     "REQUEST_TIMEOUT",
     "SHAPE_MISMATCH",
+    "SPOOL_FULL",
     "UNKNOWN_FIELD",
     "UNKNOWN_LOSS",
     "UNSUPPORTED_CONTENT_ENCODING",
@@ -280,6 +282,16 @@ BODY_TOO_LARGE = Kind(
     " that compress more than a hundredfold stored, not deflated.",
     "A body may have at most 67108864 bytes (LOSSGRID_MAX_JSON_BYTES).",
 )
+BATCH_TOO_LARGE = Kind(
+    "batch-too-large",
+    413,
+    "The batch is too large",
+    "The body could be read, but its arrays have more samples, or samples of more features, than the service is set up"
+    " to take, or the answer that is asked for would hold more numbers than it is set up to write.",
+    "Send fewer samples at a time (the sums of parts add up), leave out what the detail names of include, or raise the"
+    " setting that the detail names.",
+    *_about(("x",), "has 1000001 samples; at most 1000000 are taken (LOSSGRID_MAX_SAMPLES)"),
+)
 UNSUPPORTED_MEDIA_TYPE = Kind(
     "unsupported-media-type",
     415,
@@ -471,6 +483,16 @@ NOT_READY = Kind(
     "Wait for the number of seconds in the Retry-After header, then send the request again.",
     "The service is stopping; send the request again in a few seconds.",
 )
+SPOOL_FULL = Kind(
+    "spool-full",
+    503,
+    "There is no room for the body now",
+    "Bodies that are too large for memory are kept on disk while they are read. There is no room left there, too many"
+    " files are open, or the place cannot be written to.",
+    "Wait for the number of seconds in the Retry-After header, then send the request again. If it happens often, give"
+    " the directory that the detail names more room: its setting may be on a small file system in memory.",
+    "There is no room left where bodies are kept; send the request again in a few seconds (LOSSGRID_SPOOL_DIRECTORY).",
+)
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -485,6 +507,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             NOT_ACCEPTABLE,
             REQUEST_TIMEOUT,
             BODY_TOO_LARGE,
+            BATCH_TOO_LARGE,
             UNSUPPORTED_MEDIA_TYPE,
             UNSUPPORTED_CONTENT_ENCODING,
             NOT_AN_OBJECT,
@@ -506,6 +529,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             INTERNAL_ERROR,
             OUT_OF_MEMORY,
             NOT_READY,
+            SPOOL_FULL,
         )
     }
 )

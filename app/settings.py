@@ -18,7 +18,7 @@ __all__ = ["PREFIX", "ImpossibleSettingsError", "Settings", "from_environment", 
 PREFIX = "LOSSGRID_"
 PREFIX_OF_TESTS = "LOSSGRID_TEST_"
 
-_UNITS: Final = ("bytes", "digits", "seconds")
+_UNITS: Final = ("bytes", "digits", "features", "samples", "seconds")
 """With which the name of a number ends that counts them."""
 
 
@@ -55,7 +55,44 @@ class Settings(BaseSettings):
             description="largest body of another kind in bytes, as it arrives and again after gzip or its own members"
             " are inflated",
         ),
-    ] = 256 * 2**20
+    ] = 2 * 2**30
+    spool_directory: Annotated[
+        str,
+        Field(
+            description="directory on a disk for large bodies while they are read, in files without a name; empty for"
+            " the system's own for temporary files"
+        ),
+    ] = ""
+    spool_threshold_bytes: Annotated[
+        int,
+        Field(ge=1, le=2**31, description="bytes that one request may hold in memory; beyond them it is on disk"),
+    ] = 16 * 2**20
+    bodies_in_memory_bytes: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=2**40,
+            description="bytes that all requests together may hold in memory, beside 64 KiB each; beyond them they are"
+            " on disk",
+        ),
+    ] = 128 * 2**20
+    max_samples: Annotated[
+        int,
+        Field(ge=1, le=2**31, description="how many samples a batch may have"),
+    ] = 1_000_000
+    max_features: Annotated[
+        int,
+        Field(ge=1, le=2**31, description="how many features, or latents, a sample may have"),
+    ] = 2**20
+    max_answer_bytes: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=2**31,
+            description="bytes of the arrays that an answer may hold, 8 for each number; as text it takes up to three"
+            " times as many",
+        ),
+    ] = 64 * 2**20
     max_json_depth: Annotated[
         int,
         Field(ge=2, le=64, description="how many levels a JSON body may be nested"),

@@ -7,18 +7,31 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter
 
 from app.api import catalogue, conventions, health, identify, loss
+from app.api.sizes import Sizes
 from app.engines.local import Threads
+from app.spool import Intake
 
 __all__ = ["router"]
 
 
-def router(
-    *, max_json_depth: int, max_integer_digits: int, max_upload_bytes: int, computing_threads: int, engine_threads: int
+def router(  # noqa: PLR0913 - what all endpoints together are handed
+    intake: Intake,
+    sizes: Sizes,
+    *,
+    max_json_depth: int,
+    max_integer_digits: int,
+    max_upload_bytes: int,
+    computing_threads: int,
+    engine_threads: int,
 ) -> APIRouter:
     """Put all endpoints together.
 
     Parameters
     ----------
+    intake
+        How bodies are taken in.
+    sizes
+        How large batches and answers may be.
     max_json_depth, max_integer_digits
         Limits of JSON bodies.
     max_upload_bytes
@@ -33,11 +46,12 @@ def router(
         "max_integer_digits": max_integer_digits,
         "max_upload_bytes": max_upload_bytes,
         "engine": Threads(engine_threads or os.cpu_count() or 1).run,
+        "sizes": sizes,
     }
     computing = CapacityLimiter(computing_threads or os.cpu_count() or 1)
     made = APIRouter()
     for endpoint in (loss, identify):
-        made.include_router(endpoint.router(limits, computing))
+        made.include_router(endpoint.router(limits, computing, intake))
     made.include_router(catalogue.router())
     made.include_router(conventions.router())
     made.include_router(health.router())

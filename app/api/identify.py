@@ -19,12 +19,14 @@ from app.api.examples import REQUESTS
 from app.api.exchange import exchanged
 from app.api.options import FIELDS, Options
 from app.api.refusals import refusals
+from app.api.sizes import ANY_SIZE, Sizes
 from app.conventions import CONVENTIONS, Expression, Extent, Recipe, used_by
 from app.conventions.convention import GAUSSIAN
 from app.engines.local import run
 from app.formats import Format
 from app.formats.errors import MissingField
 from app.formats.reply import Reply
+from app.formats.scratch import Body
 from app.losses import (
     LOSSES,
     Batch,
@@ -54,6 +56,7 @@ from app.losses.identify import (
     readings,
 )
 from app.losses.refusals import refusal, sentence
+from app.spool import Intake
 
 __all__ = [
     "MOST_BATCHES",
@@ -508,12 +511,13 @@ def _formula(formula: Formula) -> dict[str, Any]:
     }
 
 
-def answer(
-    body: bytes,
+def answer(  # noqa: PLR0913 - what there is to know
+    body: Body,
     source: Format,
     target: Format,
     *,
     engine: Engine = run,
+    sizes: Sizes = ANY_SIZE,
     checkpoint: Checkpoint = go_on,
     **circumstances: Any,  # noqa: ANN401 - each decoder takes what it names
 ) -> bytes:
@@ -525,15 +529,16 @@ def answer(
         The request's, whole.
     source, target
         Its format, and that of the answer.
-    engine, checkpoint, **circumstances
+    engine, sizes, checkpoint, **circumstances
         As `app.api.loss.answer` takes them.
 
     Raises
     ------
-    DecodeError, LossInputError
+    DecodeError, LossInputError, RefusedError
         What is wrong with it.
     """
     submission = source.decode(body, FIELDS | {*_OWN}, checkpoint=checkpoint, **circumstances)
+    sizes.check_arrays(submission.arrays)
     batch = Batch.of(submission.arrays)
     asked = _asked(submission.options)
     options = Options.of({name: value for name, value in submission.options.items() if name not in _OWN})
@@ -589,7 +594,7 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def router(limits: Mapping[str, Any], computing: CapacityLimiter) -> APIRouter:
+def router(limits: Mapping[str, Any], computing: CapacityLimiter, intake: Intake) -> APIRouter:
     """Make the route.
 
     Parameters
@@ -598,11 +603,13 @@ def router(limits: Mapping[str, Any], computing: CapacityLimiter) -> APIRouter:
         What `answer` is told of the limits of bodies.
     computing
         Lets so many requests be decoded, computed and written at once; the others wait.
+    intake
+        How bodies are taken in.
     """
     made = APIRouter(tags=["loss"])
 
     async def identify_loss(request: Request) -> Response:
-        return await exchanged(request, answer, limits, computing)
+        return await exchanged(request, answer, limits, computing, intake)
 
     made.add_api_route(
         "/loss/identify",
@@ -613,7 +620,7 @@ def router(limits: Mapping[str, Any], computing: CapacityLimiter) -> APIRouter:
         description=_DESCRIPTION.strip(),
         response_model=IdentifyAnswer,
         response_description="The formulas that give it, and what the match is worth.",
-        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 413, 415, 422)},
+        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 413, 415, 422, 503)},
         openapi_extra={
             "parameters": query_of({**OPTION_SCHEMAS, **PROPERTIES}),
             "requestBody": {

@@ -15,9 +15,12 @@ from app.api.examples import REQUESTS
 from app.api.exchange import exchanged
 from app.api.options import FIELDS, Options
 from app.api.refusals import refusals
+from app.api.sizes import ANY_SIZE, Sizes
 from app.engines.local import run
 from app.formats import Format
+from app.formats.scratch import Body
 from app.losses import Batch, Checkpoint, go_on
+from app.spool import Intake
 
 __all__ = ["answer", "router"]
 
@@ -36,12 +39,13 @@ the body does not hold may stand in the query; one that is in both is refused. A
 """
 
 
-def answer(
-    body: bytes,
+def answer(  # noqa: PLR0913 - what there is to know
+    body: Body,
     source: Format,
     target: Format,
     *,
     engine: Engine = run,
+    sizes: Sizes = ANY_SIZE,
     checkpoint: Checkpoint = go_on,
     **circumstances: Any,  # noqa: ANN401 - each decoder takes what it names
 ) -> bytes:
@@ -55,6 +59,8 @@ def answer(
         Its format, and that of the answer.
     engine
         Who tallies a batch.
+    sizes
+        How large the batch and the answer may be.
     checkpoint
         Called between pieces of the work; what it raises ends the work, and passes through.
     **circumstances
@@ -64,16 +70,20 @@ def answer(
     ------
     DecodeError, LossInputError
         What is wrong with it.
+    RefusedError
+        The batch, or the answer, is too large.
     """
     submission = source.decode(body, FIELDS, checkpoint=checkpoint, **circumstances)
     options = Options.of(submission.options)
     objective = options.objective()
+    sizes.check_arrays(submission.arrays)
     batch = Batch.of(submission.arrays)
+    sizes.check_answer(batch, options.include)
     assert target.encode is not None  # noqa: S101 - negotiation gives no other
     return target.encode(dress(batch, objective, options.include, engine, checkpoint))
 
 
-def router(limits: Mapping[str, Any], computing: CapacityLimiter) -> APIRouter:
+def router(limits: Mapping[str, Any], computing: CapacityLimiter, intake: Intake) -> APIRouter:
     """Make the route.
 
     Parameters
@@ -82,11 +92,13 @@ def router(limits: Mapping[str, Any], computing: CapacityLimiter) -> APIRouter:
         What `answer` is told of the limits of bodies.
     computing
         Lets so many requests be decoded, computed and written at once; the others wait.
+    intake
+        How bodies are taken in.
     """
     made = APIRouter(tags=["loss"])
 
     async def loss(request: Request) -> Response:
-        return await exchanged(request, answer, limits, computing)
+        return await exchanged(request, answer, limits, computing, intake)
 
     made.add_api_route(
         "/loss",
@@ -97,7 +109,7 @@ def router(limits: Mapping[str, Any], computing: CapacityLimiter) -> APIRouter:
         description=_DESCRIPTION.strip(),
         response_model=LossAnswer,
         response_description="Every variant, and how they relate.",
-        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 413, 415, 422)},
+        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 413, 415, 422, 503)},
         openapi_extra={
             "parameters": query_of(OPTION_SCHEMAS),
             "requestBody": {

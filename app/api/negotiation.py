@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 
 from app.formats import FORMATS, Format
 from app.formats.errors import DuplicateField, Malformed
+from app.formats.scratch import Body
 from app.formats.submission import Submission
 from app.formats.texts import options_of
 from app.losses import Fault
@@ -53,7 +54,7 @@ def received(headers: Headers, query: str = "") -> Format:
 def _with_circumstances(form: Format, content_type: str, query: str) -> Format:
     """Give a format that knows the whole Content-Type, and adds the options of a query to those of the body."""
 
-    def decode(body: bytes, fields: frozenset[str], **limits: Any) -> Submission:  # noqa: ANN401 - any limit
+    def decode(body: Body, fields: frozenset[str], **limits: Any) -> Submission:  # noqa: ANN401 - any limit
         asked = options_of(_texts(query), fields)
         submission = form.decode(body, fields, content_type=content_type, **limits)
         faults = [

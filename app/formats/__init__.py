@@ -5,7 +5,8 @@ that also defines ``encode`` can answer in that format. A module whose own libra
 and then the format is simply not there. So a new format is one new file, and nothing else changes.
 
 A decoder names those of the limits, and of what else there is to know of a request, that it heeds (`max_depth` only
-JSON, `content_type` only forms); whoever calls a format through the table gives them all.
+JSON, `content_type` only forms); whoever calls a format through the table gives them all. A body is `bytes` or a mapped
+file (`app.formats.scratch`); `checkpoint` is to be called between pieces of work, and `scratch` gives room.
 """
 
 import importlib
@@ -17,6 +18,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 from app.formats.reply import Reply
+from app.formats.scratch import Body
 from app.formats.submission import Submission
 
 __all__ = ["FORMATS", "Format", "found_in"]
@@ -72,7 +74,7 @@ def _heeding(decode: Callable[..., Submission]) -> Callable[..., Submission]:
         name for name, parameter in inspect.signature(decode).parameters.items() if parameter.kind is _KEYWORD_ONLY
     }
 
-    def decode_heeding(body: bytes, fields: frozenset[str], **circumstances: Any) -> Submission:  # noqa: ANN401 - any
+    def decode_heeding(body: Body, fields: frozenset[str], **circumstances: Any) -> Submission:  # noqa: ANN401 - any
         known = {name: value for name, value in circumstances.items() if name in heeded}
         return decode(body, fields, **known)
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.formats.elements import refused
-from app.formats.errors import Malformed, TooLarge
+from app.formats.errors import DecodeError, Malformed, TooLarge
+from app.formats.scratch import IN_MEMORY, Body, Scratch
+from app.losses.checkpoint import Checkpoint, go_on
 
 __all__ = ["MOST_MEMBERS", "Member", "content", "members"]
 
@@ -33,6 +35,7 @@ _SATURATED = 0xFFFFFFFF
 _EXTRA_OF_64_BITS = 1
 _PIECE_BYTES = 2**16
 _GROWTH_BYTES = 2**20
+_SUMMED_BYTES = 2**22
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,10 @@ class _Entry:
 
 
 _LONGEST_NAME = 256
+_LONGEST_TAIL = 24
 
 
-def members(body: bytes) -> list[Member]:
+def members(body: Body) -> list[Member]:
     """Find the members of an archive, in the order in which they lie.
 
     Raises
@@ -101,7 +105,7 @@ def members(body: bytes) -> list[Member]:
             raise refused(Malformed, entry.name, f"is a member that {how} (byte {position} of the archive)")
         start = _checked_start(body, entry)
         stop = start + entry.compressed
-        tail = body[stop:following] if stop <= following else b"?"
+        tail = body[stop:following] if stop <= following <= stop + _LONGEST_TAIL else b"?"
         if tail not in (_descriptors(entry) if entry.flags & _LATER_FLAG else (b"",)):
             raise refused(
                 Malformed, entry.name, "is a member that does not end where the next part of the archive begins"
@@ -111,9 +115,9 @@ def members(body: bytes) -> list[Member]:
     return found
 
 
-def _directory(body: bytes) -> tuple[list[_Entry], int]:
+def _directory(body: Body) -> tuple[list[_Entry], int]:
     """Read the directory at the end of an archive: its rows by offset, and where it begins."""
-    if not body.startswith(b"PK"):
+    if body[:2] != b"PK":
         raise Malformed("The body is no ZIP archive: its first bytes are not those of one.", offset=0)
     place = len(body) - _END.size
     if place < 0 or body[place : place + 4] != b"PK\5\6":
@@ -161,7 +165,7 @@ def _wide(extra: bytes) -> Iterator[int]:
         position += 4 + length
 
 
-def _checked_start(body: bytes, entry: _Entry) -> int:
+def _checked_start(body: Body, entry: _Entry) -> int:
     """Compare a member's own header with the directory, and give where its content begins."""
     if entry.flags & _SECRET_FLAGS:
         raise refused(Malformed, entry.name, "is a member that is encrypted")
@@ -170,9 +174,8 @@ def _checked_start(body: bytes, entry: _Entry) -> int:
     if entry.method == _STORED and entry.size != entry.compressed:
         raise refused(Malformed, entry.name, "is a stored member with two different sizes")
     begin = entry.offset + _LOCAL.size
-    broken = refused(Malformed, entry.name, f"is a member without a header of its own (byte {entry.offset})")
     if begin > len(body) or body[entry.offset : entry.offset + 4] != b"PK\3\4":
-        raise broken
+        raise refused(Malformed, entry.name, f"is a member without a header of its own (byte {entry.offset})")
     _, _, flags, method, _, _, crc, compressed, size, name, extra = _LOCAL.unpack_from(body, entry.offset)
     raw_name = body[begin : begin + name]
     start: int = begin + name + extra
@@ -197,7 +200,14 @@ def _descriptors(entry: _Entry) -> tuple[bytes, ...]:
     return (*plain, *(b"PK\7\x08" + one for one in plain))
 
 
-def content(body: bytes, member: Member, *, most_bytes: int) -> tuple[bytes | memoryview, int, int]:
+def content(
+    body: Body,
+    member: Member,
+    *,
+    most_bytes: int,
+    scratch: Scratch = IN_MEMORY,
+    checkpoint: Checkpoint = go_on,
+) -> tuple[Body | memoryview, int, int]:
     """Give the content of a member: where it lies, in the archive itself if it is stored.
 
     Parameters
@@ -206,6 +216,10 @@ def content(body: bytes, member: Member, *, most_bytes: int) -> tuple[bytes | me
         The archive, and one of its members.
     most_bytes
         How long the content may be.
+    scratch
+        Gives room for what is inflated.
+    checkpoint
+        Called between pieces.
 
     Returns
     -------
@@ -230,36 +244,50 @@ def content(body: bytes, member: Member, *, most_bytes: int) -> tuple[bytes | me
             " most, send it stored",
         )
     if member.deflated:
-        data: bytes | memoryview = _inflated(body, member)
-        start, stop = 0, member.size
-    else:
-        data, start, stop = body, member.start, member.stop
-    if zlib.crc32(memoryview(data)[start:stop]) != member.crc:
+        return _inflated(body, member, scratch, checkpoint), 0, member.size
+    crc = 0
+    stored = memoryview(body)
+    for place in range(member.start, member.stop, _SUMMED_BYTES):
+        checkpoint()
+        crc = zlib.crc32(stored[place : min(member.stop, place + _SUMMED_BYTES)], crc)
+    _check_sum(member, crc)
+    return body, member.start, member.stop
+
+
+def _check_sum(member: Member, crc: int) -> None:
+    """Compare a checksum with the directory's."""
+    if crc != member.crc:
         raise refused(Malformed, member.name, "is a member that is damaged: its checksum is another")
-    return data, start, stop
 
 
-def _inflated(body: bytes, member: Member) -> memoryview:
-    """Inflate a member into memory of just the size that it says it has."""
-    damaged = refused(Malformed, member.name, "is a member that is damaged: it does not inflate to the size it says")
-    target = memoryview(bytearray(member.size))
+def _inflated(body: Body, member: Member, scratch: Scratch, checkpoint: Checkpoint) -> memoryview:
+    """Inflate a member into room of just the size that it says it has, and sum it up on the way."""
+    target = scratch.bytes(member.size)
     source = memoryview(body)[member.start : member.stop]
     stream = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-    filled = 0
+    filled = crc = 0
     try:
         for place in range(0, len(source), _PIECE_BYTES):
             data: bytes | memoryview = source[place : place + _PIECE_BYTES]
             while data and not stream.eof:
+                checkpoint()
                 piece = stream.decompress(data, min(_GROWTH_BYTES, member.size - filled + 1))
                 if filled + len(piece) > member.size:
-                    raise damaged
+                    raise _damaged(member)
                 target[filled : filled + len(piece)] = piece
+                crc = zlib.crc32(piece, crc)
                 filled += len(piece)
                 data = stream.unconsumed_tail
             if stream.unused_data or (stream.eof and place + _PIECE_BYTES < len(source)):
-                raise damaged
+                raise _damaged(member)
     except zlib.error:
-        raise damaged from None
+        raise _damaged(member) from None
     if not stream.eof or filled != member.size:
-        raise damaged
+        raise _damaged(member)
+    _check_sum(member, crc)
     return target
+
+
+def _damaged(member: Member) -> DecodeError:
+    """Make the refusal of a member that is not what it says."""
+    return refused(Malformed, member.name, "is a member that is damaged: it does not inflate to the size it says")

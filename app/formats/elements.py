@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.formats.errors import DecodeError, Malformed
+from app.formats.scratch import Body
+from app.losses.checkpoint import Checkpoint, go_on
 from app.losses.errors import Fault
 from app.losses.refusals import sentence
 
@@ -13,6 +15,7 @@ __all__ = ["array_of", "refused"]
 
 _MOST_AXES = 32
 _MOST_ELEMENTS = 2**48
+_LOOKED_AT = 2**22
 
 
 def refused(kind: type[DecodeError], name: str, detail: str) -> DecodeError:
@@ -33,13 +36,14 @@ def refused(kind: type[DecodeError], name: str, detail: str) -> DecodeError:
 
 def array_of(  # noqa: PLR0913 - the parts of every binary layout
     name: str,
-    data: bytes | memoryview,
+    data: Body | memoryview,
     start: int,
     stop: int,
     *,
     dtype: np.dtype[np.generic],
     shape: tuple[int, ...],
     fortran: bool = False,
+    checkpoint: Checkpoint = go_on,
 ) -> NDArray[np.generic]:
     """View bytes as an array, after sizes have been compared in integers that do not overflow.
 
@@ -55,6 +59,8 @@ def array_of(  # noqa: PLR0913 - the parts of every binary layout
         What the header says; no length is negative.
     fortran
         Whether the first index varies fastest.
+    checkpoint
+        Called between pieces of work.
 
     Returns
     -------
@@ -78,6 +84,9 @@ def array_of(  # noqa: PLR0913 - the parts of every binary layout
     if math.prod(max(1, length) for length in shape) > _MOST_ELEMENTS:  # and so there are none: one axis has length 0
         raise refused(Malformed, name, "has a header with more elements than any body, but for an empty axis")
     flat = np.frombuffer(data, dtype, math.prod(shape), start)
-    if dtype.kind == "b" and flat.size and int(flat.view(np.uint8).max()) > 1:
-        raise refused(Malformed, name, "holds booleans that are neither 0 nor 1")
+    if dtype.kind == "b":
+        for place in range(0, flat.size, _LOOKED_AT):
+            checkpoint()
+            if int(flat[place : place + _LOOKED_AT].view(np.uint8).max()) > 1:
+                raise refused(Malformed, name, "holds booleans that are neither 0 nor 1")
     return flat.reshape(shape, order="F" if fortran else "C")

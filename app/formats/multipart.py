@@ -1,7 +1,7 @@
 """multipart/form-data (RFC 7578): arrays as ``.npy`` or ``.csv`` files in fields of their names, options as texts.
 
 What a part holds is decided by its field and its first bytes, never by a file name, which is not even kept. A ``.npy``
-file is a view of the body. The delimiter is looked for in the whole body at once, which is as fast as memory is.
+file is a view of the body. The delimiter is looked for as fast as memory is.
 """
 
 import re
@@ -12,8 +12,10 @@ from app.formats import csv, npy
 from app.formats.elements import refused
 from app.formats.errors import Malformed, TooLarge
 from app.formats.fields import check_names, shown
+from app.formats.scratch import Body
 from app.formats.submission import ARRAYS, Submission
 from app.formats.texts import options_of
+from app.losses.checkpoint import Checkpoint, go_on
 
 __all__ = ["MEDIA_TYPE", "decode"]
 
@@ -23,6 +25,7 @@ _MOST_FILES = 8
 _MOST_PARTS = 64
 _MOST_HEADER_BYTES = 16 * 2**10
 _MOST_TEXT_BYTES = 16 * 2**10
+_SEARCHED_BYTES = 2**20
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110's word for a word
 _PARAMETER = rf"""[ \t]*;[ \t]*({_TOKEN})=("(?:[^"\\\r\n]|\\.)*+"|{_TOKEN})"""
@@ -53,7 +56,9 @@ class _Part:
     vacant: bool
 
 
-def decode(body: bytes, fields: frozenset[str], *, content_type: str = MEDIA_TYPE) -> Submission:
+def decode(
+    body: Body, fields: frozenset[str], *, content_type: str = MEDIA_TYPE, checkpoint: Checkpoint = go_on
+) -> Submission:
     """Read a form.
 
     Parameters
@@ -64,6 +69,8 @@ def decode(body: bytes, fields: frozenset[str], *, content_type: str = MEDIA_TYP
         The names of all fields that the endpoint knows; those of `ARRAYS` hold files, the others texts.
     content_type
         The whole header, since it names the delimiter.
+    checkpoint
+        Called between pieces of work.
 
     Returns
     -------
@@ -81,7 +88,7 @@ def decode(body: bytes, fields: frozenset[str], *, content_type: str = MEDIA_TYP
     DecodeError
         What `npy.read` and `csv.read` refuse.
     """
-    parts = [part for part in _parts(body, _delimiter(content_type)) if not part.vacant]
+    parts = [part for part in _parts(body, _delimiter(content_type), checkpoint) if not part.vacant]
     check_names(list(dict.fromkeys(part.name for part in parts)), fields, "field of this request")
     files = [part for part in parts if part.name in ARRAYS]
     check_names([part.name for part in files], fields & {*ARRAYS}, "array of this request")
@@ -90,7 +97,7 @@ def decode(body: bytes, fields: frozenset[str], *, content_type: str = MEDIA_TYP
     for part in files:
         is_npy = body[part.start : min(part.stop, part.start + len(npy.MAGIC))] == npy.MAGIC
         if is_npy:
-            arrays[part.name] = npy.read(part.name, body, part.start, part.stop)
+            arrays[part.name] = npy.read(part.name, body, part.start, part.stop, checkpoint=checkpoint)
         else:
             if b"\0" in body[part.start : min(part.stop, part.start + 4096)]:
                 raise refused(Malformed, part.name, "is neither a .npy file nor a text of numbers (.csv)")
@@ -118,14 +125,14 @@ def _unquoted(value: str) -> str:
     return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
 
 
-def _parts(body: bytes, delimiter: bytes) -> Iterator[_Part]:
+def _parts(body: Body, delimiter: bytes, checkpoint: Checkpoint) -> Iterator[_Part]:
     """Cut a form into its parts."""
-    position = 2 if body.startswith(b"\r\n" + delimiter) else 0
-    if not body.startswith(delimiter, position):
+    position = 2 if _is_at(body, 0, b"\r\n" + delimiter) else 0
+    if not _is_at(body, position, delimiter):
         raise Malformed("The body does not begin with the delimiter that its Content-Type names (byte 0).", offset=0)
     position += len(delimiter)
     count = files = 0
-    while not body.startswith(b"--", position):
+    while not _is_at(body, position, b"--"):
         begin = _line_end(body, position)
         end = body.find(b"\r\n\r\n", begin - 2, begin + _MOST_HEADER_BYTES + 4)
         if end < 0:
@@ -135,7 +142,7 @@ def _parts(body: bytes, delimiter: bytes) -> Iterator[_Part]:
                 )
             raise _cut(begin)
         start = end + 4
-        stop = body.find(b"\r\n" + delimiter, start - 2)
+        stop = _found(body, b"\r\n" + delimiter, start - 2, checkpoint)
         if stop < 0:
             raise _cut(len(body))
         name, nameless = _field(body[begin:end], begin)
@@ -152,11 +159,26 @@ def _parts(body: bytes, delimiter: bytes) -> Iterator[_Part]:
         raise Malformed(f"Something follows the end of the form (byte {position}).", offset=position)
 
 
-def _line_end(body: bytes, position: int) -> int:
+def _is_at(body: Body, position: int, text: bytes) -> bool:
+    """Tell whether a text stands at a place."""
+    return body[position : position + len(text)] == text
+
+
+def _found(body: Body, text: bytes, position: int, checkpoint: Checkpoint) -> int:
+    """Find a text from a place on, a stretch at a time; -1 if it is not there."""
+    for start in range(position, len(body), _SEARCHED_BYTES):
+        checkpoint()
+        found = body[start : start + _SEARCHED_BYTES + len(text) - 1].find(text)  # a map's own find is a plain loop
+        if found >= 0:
+            return start + found
+    return -1
+
+
+def _line_end(body: Body, position: int) -> int:
     """Pass over the rest of a line with a delimiter."""
     while body[position : position + 1] in (b" ", b"\t"):
         position += 1
-    if not body.startswith(b"\r\n", position):
+    if not _is_at(body, position, b"\r\n"):
         raise _cut(position)
     return position + 2
 
@@ -195,7 +217,7 @@ def _field(headers: bytes, begin: int) -> tuple[str, bool]:
     return names[0], not any(value for name, value in given if name.startswith("filename"))
 
 
-def _text(body: bytes, part: _Part) -> str:
+def _text(body: Body, part: _Part) -> str:
     """Read the text of an option."""
     if part.stop - part.start > _MOST_TEXT_BYTES:
         raise refused(TooLarge, shown(part.name), f"is an option of more than {_MOST_TEXT_BYTES} bytes")

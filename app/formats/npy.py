@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from app.formats.elements import array_of, refused
 from app.formats.errors import Malformed, WrongDtype
+from app.formats.scratch import Body
+from app.losses.checkpoint import Checkpoint, go_on
 
 __all__ = ["MAGIC", "read"]
 
@@ -39,7 +41,9 @@ _DTYPE = re.compile(r"([<>|=]?)([a-zA-Z?][0-9]*(?:\[[^]]*\])?)")
 _RECORDS = re.compile(rb"['\"]descr['\"]\s*+:\s*+[\[(]")
 
 
-def read(name: str, data: bytes | memoryview, start: int, stop: int) -> NDArray[np.generic]:
+def read(
+    name: str, data: Body | memoryview, start: int, stop: int, *, checkpoint: Checkpoint = go_on
+) -> NDArray[np.generic]:
     """View a ``.npy`` file as an array.
 
     Parameters
@@ -48,6 +52,8 @@ def read(name: str, data: bytes | memoryview, start: int, stop: int) -> NDArray[
         The array, for refusals.
     data, start, stop
         Where the file lies in a body.
+    checkpoint
+        Called between pieces of work.
 
     Returns
     -------
@@ -74,7 +80,7 @@ def read(name: str, data: bytes | memoryview, start: int, stop: int) -> NDArray[
     if length > _LONGEST_HEADER:
         raise refused(Malformed, name, f"has a .npy header of more than {_LONGEST_HEADER} bytes")
     dtype, shape, fortran = _header(name, bytes(data[begin : begin + length]))
-    return array_of(name, data, begin + length, stop, dtype=dtype, shape=shape, fortran=fortran)
+    return array_of(name, data, begin + length, stop, dtype=dtype, shape=shape, fortran=fortran, checkpoint=checkpoint)
 
 
 def _header(name: str, text: bytes) -> tuple[np.dtype[np.generic], tuple[int, ...], bool]:

@@ -16,7 +16,9 @@ from app.formats.elements import refused
 from app.formats.errors import UnknownField
 from app.formats.fields import check_names
 from app.formats.reply import Reply
+from app.formats.scratch import IN_MEMORY, Body, Scratch
 from app.formats.submission import ARRAYS, Submission
+from app.losses.checkpoint import Checkpoint, go_on
 
 __all__ = ["MEDIA_TYPE", "SUMMARY", "decode", "encode"]
 
@@ -28,7 +30,14 @@ SUMMARY = "summary.json"
 _SUFFIX = ".npy"
 
 
-def decode(body: bytes, fields: frozenset[str], *, max_upload_bytes: int = 256 * 2**20) -> Submission:
+def decode(
+    body: Body,
+    fields: frozenset[str],
+    *,
+    max_upload_bytes: int = 256 * 2**20,
+    scratch: Scratch = IN_MEMORY,
+    checkpoint: Checkpoint = go_on,
+) -> Submission:
     """Read an archive of arrays.
 
     Parameters
@@ -39,6 +48,10 @@ def decode(body: bytes, fields: frozenset[str], *, max_upload_bytes: int = 256 *
         The names of all fields that the endpoint knows; members are the arrays among them.
     max_upload_bytes
         What all members together may inflate to.
+    scratch
+        Gives room for what is inflated.
+    checkpoint
+        Called between pieces of work.
 
     Returns
     -------
@@ -65,7 +78,8 @@ def decode(body: bytes, fields: frozenset[str], *, max_upload_bytes: int = 256 *
     arrays = {}
     left = max_upload_bytes
     for name, member in zip(names, found, strict=True):
-        arrays[name] = npy.read(name, *content(body, member, most_bytes=left))
+        place = content(body, member, most_bytes=left, scratch=scratch, checkpoint=checkpoint)
+        arrays[name] = npy.read(name, *place, checkpoint=checkpoint)
         left -= member.size
     return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, {})
 

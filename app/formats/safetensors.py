@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from app.formats.elements import array_of, refused
 from app.formats.errors import DuplicateField, Malformed, TooLarge, WrongDtype
 from app.formats.fields import check_names
+from app.formats.scratch import IN_MEMORY, Body, Scratch
 from app.formats.submission import ARRAYS, Submission
+from app.losses.checkpoint import Checkpoint, go_on
 
 __all__ = ["MEDIA_TYPE", "decode"]
 
@@ -23,6 +25,7 @@ _METADATA = "__metadata__"
 _LENGTH_BYTES = 8
 _LONGEST_HEADER = 2**20
 _MOST_TENSORS = 8
+_WIDENED = 2**20
 _KEYS = {"dtype", "shape", "data_offsets"}
 _DTYPES = {
     "BOOL": "|b1",
@@ -32,7 +35,9 @@ _DTYPES = {
 }
 
 
-def decode(body: bytes, fields: frozenset[str]) -> Submission:
+def decode(
+    body: Body, fields: frozenset[str], *, scratch: Scratch = IN_MEMORY, checkpoint: Checkpoint = go_on
+) -> Submission:
     """Read tensors by name.
 
     Parameters
@@ -41,6 +46,10 @@ def decode(body: bytes, fields: frozenset[str]) -> Submission:
         The file.
     fields
         The names of all fields that the endpoint knows; tensors are the arrays among them.
+    scratch
+        Gives room for BF16 that becomes float32.
+    checkpoint
+        Called between pieces of work.
 
     Returns
     -------
@@ -72,14 +81,14 @@ def decode(body: bytes, fields: frozenset[str]) -> Submission:
             raise refused(Malformed, name, f"has elements that {how} (byte {position} of the data)")
         if begin + row.stop > len(body):
             raise refused(Malformed, name, "has elements beyond the end of the body")
-        arrays[name] = row.array(body, begin)
+        arrays[name] = row.array(body, begin, scratch, checkpoint)
         position = row.stop
     if begin + position != len(body):
         raise Malformed(f"Something follows the last tensor (byte {begin + position}).", offset=begin + position)
     return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, {})
 
 
-def _header(body: bytes) -> tuple[list[tuple[str, Any]], int]:
+def _header(body: Body) -> tuple[list[tuple[str, Any]], int]:
     """Read the header: what it has of each tensor, and where the data begin."""
     length = int.from_bytes(body[:_LENGTH_BYTES], "little")
     begin = _LENGTH_BYTES + length
@@ -146,10 +155,16 @@ class _Row:
         self.shape = tuple(shape)
         self.start, self.stop = offsets
 
-    def array(self, body: bytes, begin: int) -> NDArray[np.generic]:
+    def array(self, body: Body, begin: int, scratch: Scratch, checkpoint: Checkpoint) -> NDArray[np.generic]:
         """View the tensor."""
         dtype = np.dtype(_DTYPES[self.tag])
-        found = array_of(self.name, body, begin + self.start, begin + self.stop, dtype=dtype, shape=self.shape)
-        if self.tag == "BF16":  # the upper half of a float32
-            return (found.astype(np.uint32) << np.uint32(16)).view(np.float32)
-        return found
+        start, stop = begin + self.start, begin + self.stop
+        found = array_of(self.name, body, start, stop, dtype=dtype, shape=self.shape, checkpoint=checkpoint)
+        if self.tag != "BF16":
+            return found
+        halves = found.reshape(-1)
+        whole = scratch.empty(halves.size, np.uint32)
+        for place in range(0, halves.size, _WIDENED):  # each is the upper half of a float32
+            checkpoint()
+            np.left_shift(halves[place : place + _WIDENED], 16, out=whole[place : place + _WIDENED], dtype=np.uint32)
+        return whole.view(np.float32).reshape(self.shape)

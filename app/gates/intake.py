@@ -36,6 +36,9 @@ MOST_MEMBERS = 4096
 PIECE_BYTES = 64 * 1024
 """How much of a compressed body is collected before it is inflated, since each hop to a thread costs 50 us."""
 
+INFLATED_BYTES = 2**20
+"""How much is inflated at once: what comes behind it may keep a body on disk, and the next piece is made when asked."""
+
 Limits = Mapping[str, tuple[int, str]]
 
 NO_OTHERS: Limits = MappingProxyType({})
@@ -164,15 +167,14 @@ class Inflation:
             if stream.finished:
                 return await receive()
             compressed = bytearray()
-            more = True
-            while more and len(compressed) < PIECE_BYTES:
+            while not stream.complete and not stream.waiting and len(compressed) < PIECE_BYTES:
                 message = await receive()
                 if message["type"] != "http.request":
                     return message
                 compressed += message.get("body", b"")
-                more = message.get("more_body", False)
-            body = await anyio.to_thread.run_sync(stream.inflated, bytes(compressed), not more)
-            return {"type": "http.request", "body": body, "more_body": more}
+                stream.complete = not message.get("more_body", False)
+            body = await anyio.to_thread.run_sync(stream.inflated, bytes(compressed))
+            return {"type": "http.request", "body": body, "more_body": not stream.finished}
 
         await self.app(scope, receive_inflated, send)
 
@@ -186,46 +188,70 @@ class _GzipStream:
         How many bytes it may inflate to.
     setting
         What an operator changes to raise the limit.
+
+    Attributes
+    ----------
+    complete
+        Whether all of it has arrived; whoever reads it says so.
+    waiting
+        Whether there is more to inflate of what has arrived.
+    finished
+        Whether all of it has been inflated.
     """
 
     def __init__(self, limit: int, setting: str) -> None:
         self.limit = limit
         self.setting = setting
+        self.complete = False
         self.finished = False
+        self.waiting = False
+        self.rest = b""
         self.read = 0
         self.written = 0
         self.members = 0
         self.member: Any = None
 
-    def inflated(self, data: bytes, last: bool) -> bytes:  # noqa: FBT001 - called through run_sync, by position
-        """Give what the next piece inflates to.
+    def inflated(self, data: bytes) -> bytes:
+        """Give the next `INFLATED_BYTES` at most of what the stream inflates to.
+
+        Parameters
+        ----------
+        data
+            What has arrived of it; nothing while more is `waiting` to be inflated.
 
         Raises
         ------
         RefusedError
-            The stream is broken or, after the last piece, not whole (400), or inflates to too much (413).
+            The stream is broken or, when it is `complete`, not whole (400), or inflates to too much (413).
         """
         pieces = []
+        room = INFLATED_BYTES
         self.read += len(data)
-        while data:
+        self.rest += data
+        self.waiting = self.waiting or bool(self.rest)
+        while room and self.waiting:
             if self.member is None:
                 self.members += 1
                 if self.members > MOST_MEMBERS:
                     raise _broken(f"The gzip stream has more than {MOST_MEMBERS} members.")
                 self.member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            most = min(room, self.limit - self.written + 1)
             try:
-                piece = self.member.decompress(data, self.limit - self.written + 1)
+                piece = self.member.decompress(self.rest, most)
             except zlib.error:
                 raise _broken(f"The gzip stream is broken within its first {self.read} bytes.") from None
             pieces.append(piece)
+            room -= len(piece)
             self.written += len(piece)
             if self.written > self.limit:
                 raise _too_large(self.limit, self.setting, "What a body inflates to")
-            data = self.member.unused_data
             if self.member.eof:
-                self.member = None
-        self.finished = last
-        if last and (self.member is not None or not self.members):
+                self.rest, self.member = self.member.unused_data, None
+                self.waiting = bool(self.rest)
+            else:  # there may be more to come of what it has been fed, even if nothing of that is left
+                self.rest, self.waiting = self.member.unconsumed_tail, len(piece) == most
+        self.finished = self.complete and not self.waiting
+        if self.finished and (self.member is not None or not self.members):
             raise _broken(f"The gzip stream ends too early, after {self.read} bytes.")
         return b"".join(pieces)
 

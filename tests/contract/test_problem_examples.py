@@ -55,6 +55,7 @@ REQUESTS: Final[Mapping[str, Ask]] = {
     "method-not-allowed": request("GET", "/loss"),
     "not-acceptable": raw("{}", accept="text/html"),
     "body-too-large": raw("{}", content_length="67108865"),
+    "batch-too-large": archive(x=np.zeros(1_000_001, "u1")),
     "unsupported-media-type": request("POST", "/loss"),
     "unsupported-content-encoding": raw("{}", content_encoding="br"),
     "not-an-object": raw("[[0, 1]]"),
@@ -150,12 +151,17 @@ def test_the_examples_of_what_no_request_should_meet(monkeypatch: pytest.MonkeyP
         assert_is_the_example(answer.json(), "out-of-memory")
 
 
+def test_the_example_of_a_spool_without_room() -> None:
+    with a_client(spool_directory="/no such place", spool_threshold_bytes=1) as client:
+        assert_is_the_example(client.loss(**BATCH).json(), "spool-full")
+
+
 def test_whatever_is_refused_has_its_kind() -> None:
     assert {*DecodeError.__subclasses__(), *LossInputError.__subclasses__()} == {*KIND_OF}
 
 
 def test_every_kind_is_provoked() -> None:
-    by_hand = {"incomplete-body", "bad-host", "request-timeout", "invalid-request", "internal-error"}
+    by_hand = {"incomplete-body", "bad-host", "request-timeout", "invalid-request", "internal-error", "spool-full"}
     by_hand |= {"out-of-memory"}
     below = {"head-too-large"}  # the application is not even called; tests/e2e/test_protocol.py
     assert {*REQUESTS} | by_hand | below == set(KINDS)

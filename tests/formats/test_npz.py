@@ -27,9 +27,9 @@ A_FILE = npy(X)
 CENTRAL, LOCAL, END = b"PK\1\2", b"PK\3\4", b"PK\5\6"
 
 
-def refusal(body: bytes, **limits: int) -> DecodeError:
+def refusal(body: bytes, *, max_upload_bytes: int = 2**28) -> DecodeError:
     with pytest.raises(DecodeError) as caught:
-        decode(body, FIELDS, **limits)
+        decode(body, FIELDS, max_upload_bytes=max_upload_bytes)
     return caught.value
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.gates import BodyLimit, Inflation, Journal
-from app.gates.intake import MOST_MEMBERS, PIECE_BYTES
+from app.gates.intake import INFLATED_BYTES, MOST_MEMBERS, PIECE_BYTES
 from tests.gates.asgi import App, Connection, Message, Receive, Send, echo, silent
 
 LIMIT = 1000
@@ -193,6 +193,37 @@ def test_a_large_stream_passes_in_pieces() -> None:
     stream = gzip.compress(body)
     pieces = [stream[start : start + 10_000] for start in range(0, len(stream), 10_000)]
     assert zipped(*pieces).through(gate).body == body
+
+
+def test_a_large_body_comes_out_in_pieces_of_a_bounded_size() -> None:
+    sizes = []
+
+    async def measuring(scope: Message, receive: Receive, send: Send) -> None:
+        more = True
+        while more:
+            message = await receive()
+            sizes.append(len(message["body"]))
+            more = message["more_body"]
+        await silent(scope, receive, send, b"read")
+
+    body = bytes(5 * INFLATED_BYTES + 7) + os.urandom(1000)
+    stream = gzip.compress(body[:-2000]) + gzip.compress(body[-2000:])
+    assert len(stream) < PIECE_BYTES
+    found = zipped(stream).through(Inflation(measuring, bytes=10**8, setting=SETTING))
+    assert found.body == b"read"
+    assert sum(sizes) == len(body)
+    assert max(sizes) <= INFLATED_BYTES
+    assert len(sizes) < 10
+
+
+@pytest.mark.parametrize("size", [INFLATED_BYTES - 1, INFLATED_BYTES, INFLATED_BYTES + 1, 3 * INFLATED_BYTES])
+def test_nothing_is_lost_between_pieces(size: int) -> None:
+    body = os.urandom(500) * (size // 500 + 1)
+    stream = gzip.compress(body[:size])
+    for pieces in ([stream], [stream[:-9], stream[-9:]]):
+        assert zipped(*pieces).through(Inflation(echo, bytes=size, setting=SETTING)).body == body[:size]
+    refused = zipped(stream).through(Journal(Inflation(echo, bytes=size - 1, setting=SETTING)))
+    assert refused.status == 413
 
 
 def broken_streams() -> Iterator[tuple[str, bytes]]:

@@ -1,0 +1,100 @@
+"""A body is put together from the pieces in which it arrives: in memory while it is small, in a file from then on."""
+
+import mmap
+from collections.abc import AsyncIterable, Callable
+from typing import Final, TypeVar
+
+import anyio
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+
+from app.spool.files import Spool, SpoolFile
+from app.spool.workspace import Allowance, Workspace
+
+__all__ = ["Intake"]
+
+PIECE_BYTES: Final = 2**20
+"""How much is collected before it is written, since each hop to a thread costs as much as writing a tenth of it."""
+
+T = TypeVar("T")
+
+
+class Intake:
+    """How bodies are taken in: how much of them is in memory, and where the rest goes.
+
+    Parameters
+    ----------
+    spool
+        Where large bodies go, and what is made of them.
+    threshold_bytes
+        How much one request may hold in memory.
+    memory_bytes
+        How much all of them together may.
+    writers
+        How many bodies are written to disk at once, in threads; the others wait, and their clients with them.
+    """
+
+    def __init__(self, spool: Spool, *, threshold_bytes: int, memory_bytes: int, writers: int = 4) -> None:
+        self.spool = spool
+        self.allowance = Allowance(memory_bytes)
+        self._threshold = threshold_bytes
+        self._writing = CapacityLimiter(writers)
+
+    def workspace(self) -> Workspace:
+        """Give a request its room, to be used with ``with``."""
+        return Workspace(self.spool, self.allowance, threshold_bytes=self._threshold)
+
+    async def collected(
+        self, pieces: AsyncIterable[bytes], workspace: Workspace, declared: int = 0
+    ) -> bytes | mmap.mmap:
+        """Put a body together; nothing of it is left if it does not become whole.
+
+        Parameters
+        ----------
+        pieces
+            What arrives. What the iteration raises (the client has left, the body is too large) passes through.
+        workspace
+            What counts it, and holds the map of its file.
+        declared
+            How long it is said to be; 0 if nothing is said.
+
+        Returns
+        -------
+        bytes or mmap.mmap
+            The body; a map of a file without a name where it is larger than the request may hold in memory.
+
+        Raises
+        ------
+        RefusedError
+            413: it is larger than half of the room that is left on disk; 503: there is no room.
+        """
+        file: SpoolFile | None = None
+        held: list[bytes] = []
+        waiting = 0
+        try:
+            if declared > self._threshold:
+                await self._aside(self.spool.check, declared)
+                file = await self._aside(self.spool.create)
+            async for piece in pieces:
+                held.append(piece)
+                waiting += len(piece)
+                if file is None and not workspace.hold(len(piece)):
+                    file = await self._aside(self.spool.create)
+                    await self._aside(file.append, held)
+                    workspace.drop(waiting - len(piece))
+                    held, waiting = [], 0
+                elif file is not None and waiting >= PIECE_BYTES:
+                    await self._aside(file.append, held)
+                    held, waiting = [], 0
+            if file is None:
+                return b"".join(held)
+            await self._aside(file.append, held)
+            return await self._aside(workspace.map, file) if file.size else b""
+        finally:
+            if file is not None:
+                with anyio.CancelScope(shield=True):  # in a thread too: to free gigabytes takes the system a while
+                    await self._aside(file.close)
+
+    async def _aside(self, function: Callable[..., T], *arguments: object) -> T:
+        """Call a function that may wait for the disk."""
+        return await run_sync(function, *arguments, limiter=self._writing)

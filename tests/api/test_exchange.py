@@ -1,0 +1,159 @@
+"""Whatever becomes of a request, its body is gone afterwards; and it does not matter where the body was."""
+
+import asyncio
+import gc
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+from fastapi import FastAPI
+
+from app.api import loss
+from app.spool import Spool
+from tests.formats.files import form, npy, npz, safetensors
+from tests.inprocess import InProcess, a_client, a_scope, an_app
+from tests.refusals import assert_problem
+
+RNG = np.random.default_rng(3)
+X, Y = RNG.random((500, 7, 5)), np.asfortranarray(RNG.random((500, 7, 5)).astype(">f4"))
+FORM = "multipart/form-data; boundary=bound"
+NPZ = "application/x-npz"
+BODIES: dict[str, tuple[str, bytes]] = {
+    "json": ("application/json", json.dumps({"x": X.tolist(), "y": Y.tolist()}).encode()),
+    "npz": (NPZ, npz(x=X, y=Y)),
+    "deflated npz": (NPZ, npz(compressed=True, x=X, y=Y)),
+    "safetensors": ("application/vnd.safetensors", safetensors(x=X, y=Y)),
+    "npy files": (FORM, form(("x", npy(X)), ("y", npy(Y)), ("beta", "1"))),
+    "csv files": (
+        FORM,
+        form(*((name, "\n".join(",".join(map(repr, row)) for row in array.reshape(500, -1).tolist()).encode())
+               for name, array in (("x", X), ("y", Y.astype(float))))),
+    ),
+}  # fmt: skip
+
+
+def left(directory: Path) -> int:
+    """Count the open files and the maps of files that are in a directory, with or without a name."""
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8").count(str(directory))
+    targets = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    return maps + sum(str(directory) in target for target in targets)
+
+
+@pytest.fixture
+def _no_collector() -> Iterator[None]:
+    """Let nothing be freed but by its last reference."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture
+def spooling(tmp_path: Path) -> Iterator[InProcess]:
+    """Ask an application that keeps every body on disk."""
+    with a_client(spool_directory=str(tmp_path), spool_threshold_bytes=1) as found:
+        yield found
+
+
+def test_what_is_left_would_be_found(tmp_path: Path) -> None:
+    spool = Spool(str(tmp_path), setting="")
+    file, room = spool.create(), spool.room(5)
+    assert left(tmp_path) == 3  # a map has a descriptor of its own
+    file.close()
+    room.close()
+    assert left(tmp_path) == 0
+
+
+@pytest.mark.usefixtures("_no_collector")
+@pytest.mark.parametrize(("media_type", "body"), BODIES.values(), ids=BODIES)
+def test_a_body_on_disk_gives_the_same_bits(
+    client: InProcess, spooling: InProcess, tmp_path: Path, media_type: str, body: bytes
+) -> None:
+    wanted = client.raw(body, content_type=media_type)
+    assert wanted.status_code == 200
+    assert spooling.raw(body, content_type=media_type).content == wanted.content
+    assert left(tmp_path) == 0
+
+
+def test_bodies_are_on_disk_where_memory_is_used_up(tmp_path: Path) -> None:
+    media_type, body = BODIES["json"]
+    with a_client(bodies_in_memory_bytes=0, spool_directory=str(tmp_path / "missing")) as client:
+        assert_problem(client.raw(body, content_type=media_type), "spool-full")
+        assert client.loss(x=[1], y=[2]).status_code == 200  # there is memory for what is small
+
+
+DEFLATED = BODIES["deflated npz"][1]
+BAD: dict[str, tuple[str, bytes, str]] = {
+    "json": ("application/json", BODIES["json"][1][:-1], "malformed-body"),
+    "npz": (NPZ, BODIES["npz"][1][:-1], "malformed-body"),
+    "checksum": (NPZ, BODIES["npz"][1].replace(X.tobytes()[:64], bytes(64)), "malformed-body"),
+    "deflated npz": (NPZ, DEFLATED.replace(DEFLATED[5000:5010], b"0123456789"), "malformed-body"),
+    "shape": (NPZ, npz(x=X, y=X[:, :6]), "shape-mismatch"),
+    "nan": (NPZ, npz(compressed=True, x=X, y=X * np.nan), "not-finite"),
+    "domain": (NPZ, npz(x=X * 2, y=X, sample_weight=-np.ones(500)), "out-of-domain"),
+    "safetensors": ("application/vnd.safetensors", BODIES["safetensors"][1] + b"0", "malformed-body"),
+    "form": (FORM, BODIES["npy files"][1][:-10], "malformed-body"),
+    "csv": (FORM, form(("x", b"1,a\n" * 10_000), ("y", npy(X))), "not-a-number"),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("_no_collector")
+@pytest.mark.parametrize(("media_type", "body", "slug"), BAD.values(), ids=BAD)
+def test_a_refused_body_leaves_nothing(
+    spooling: InProcess, tmp_path: Path, media_type: str, body: bytes, slug: str
+) -> None:
+    assert_problem(spooling.raw(body, content_type=media_type), slug)
+    assert left(tmp_path) == 0
+
+
+@pytest.mark.usefixtures("_no_collector")
+def test_a_fault_of_the_service_leaves_nothing(
+    spooling: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loss, "dress", lambda *_: 1 / 0)
+    media_type, body = BODIES["deflated npz"]
+    assert_problem(spooling.raw(body, content_type=media_type), "internal-error")
+    assert left(tmp_path) == 0
+
+
+def upload(app: FastAPI, pieces: list[dict[str, Any]], *headers: tuple[bytes, bytes]) -> list[Any]:
+    """Post a body in pieces, then be silent; give what is answered."""
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        if pieces:
+            return pieces.pop(0)
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def send(message: Any) -> None:  # noqa: ANN401 - ASGI's messages are looser than that
+        sent.append(message)
+
+    scope = a_scope((b"host", b"a"), *headers)
+    scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-length"]
+    asyncio.run(app(scope, receive, send))
+    return sent
+
+
+@pytest.mark.usefixtures("_no_collector")
+@pytest.mark.parametrize("headers", [[], [(b"content-length", b"5000000")], [(b"content-length", b"1" * 30)]])
+def test_a_client_that_leaves_while_it_sends_leaves_nothing(tmp_path: Path, headers: list[tuple[bytes, bytes]]) -> None:
+    app = an_app(spool_directory=str(tmp_path), spool_threshold_bytes=1)
+    piece = {"type": "http.request", "body": b"[" * 500_000, "more_body": True}
+    answer = upload(app, [*[piece] * 5, {"type": "http.disconnect"}], *headers)
+    assert answer[0]["status"] in {400, 413}
+    assert left(tmp_path) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("_no_collector")
+def test_a_body_that_becomes_too_large_leaves_nothing(tmp_path: Path) -> None:
+    app = an_app(spool_directory=str(tmp_path), spool_threshold_bytes=1, max_json_bytes=2_000_000)
+    piece = {"type": "http.request", "body": b"[" * 500_000, "more_body": True}
+    answer = upload(app, [*[piece] * 5, {"type": "http.request", "body": b"", "more_body": False}])
+    assert answer[0]["status"] == 413
+    assert left(tmp_path) == 0

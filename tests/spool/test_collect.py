@@ -1,0 +1,140 @@
+"""A body arrives whole, wherever it is kept, and one that does not become whole leaves nothing behind."""
+
+import asyncio
+import mmap
+import os
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+import pytest
+
+from app.problems import BODY_TOO_LARGE, RefusedError
+from app.spool import Intake, Spool, Workspace
+from app.spool.collect import PIECE_BYTES
+from app.spool.workspace import FREE_BYTES
+
+BODY = os.urandom(3 * PIECE_BYTES + 12_345)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def an_intake(directory: Path, *, threshold: int = 10**9, memory: int = 10**9) -> Intake:
+    spool = Spool(str(directory), setting="LOSSGRID_SPOOL_DIRECTORY")
+    return Intake(spool, threshold_bytes=threshold, memory_bytes=memory)
+
+
+async def arriving(pieces: Iterable[bytes], failure: Exception | None = None) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        await asyncio.sleep(0)
+        yield piece
+    if failure is not None:
+        raise failure
+
+
+def in_pieces(body: bytes, length: int) -> list[bytes]:
+    return [body[start : start + length] for start in range(0, len(body), length)]
+
+
+def collected(intake: Intake, workspace: Workspace, pieces: Iterable[bytes], declared: int = 0) -> bytes | mmap.mmap:
+    return asyncio.run(intake.collected(arriving(pieces), workspace, declared))
+
+
+@pytest.mark.parametrize("length", [1000, 65_536, 2 * PIECE_BYTES, len(BODY)])
+@pytest.mark.parametrize("declared", [0, len(BODY)])
+@pytest.mark.parametrize("threshold", [1, 5000, PIECE_BYTES, len(BODY) - 1])
+def test_a_large_body_is_a_map(tmp_path: Path, length: int, declared: int, threshold: int) -> None:
+    intake = an_intake(tmp_path, threshold=threshold)
+    with intake.workspace() as workspace:
+        found = collected(intake, workspace, in_pieces(BODY, length), declared)
+        assert isinstance(found, mmap.mmap)
+        assert found[:] == BODY
+        assert intake.allowance.left == 10**9
+    assert intake.allowance.left == 10**9
+
+
+@pytest.mark.parametrize("declared", [0, len(BODY)])
+def test_a_body_up_to_the_threshold_is_in_memory(tmp_path: Path, declared: int) -> None:
+    intake = an_intake(tmp_path, threshold=len(BODY))
+    with intake.workspace() as workspace:
+        found = collected(intake, workspace, in_pieces(BODY, 100_000), declared)
+        assert found == BODY
+        assert intake.allowance.left == 10**9 - len(BODY) + FREE_BYTES
+    assert intake.allowance.left == 10**9
+
+
+def test_bodies_that_together_are_too_much_for_memory_are_on_disk(tmp_path: Path) -> None:
+    intake = an_intake(tmp_path, memory=2 * len(BODY))
+    with intake.workspace() as one, intake.workspace() as two, intake.workspace() as three:
+        kinds = [type(collected(intake, each, in_pieces(BODY, 70_000))) for each in (one, two, three)]
+        assert kinds == [bytes, bytes, mmap.mmap]
+        assert collected(intake, intake.workspace(), [b"x" * FREE_BYTES]) == b"x" * FREE_BYTES
+
+
+def test_nothing_is_a_body_too(tmp_path: Path) -> None:
+    intake = an_intake(tmp_path, threshold=10)
+    with intake.workspace() as workspace:
+        assert collected(intake, workspace, []) == b""
+        assert collected(intake, workspace, [b""], declared=11) == b""
+
+
+@pytest.mark.parametrize("sent", [0, 1000, len(BODY)])
+def test_a_body_that_breaks_off_leaves_nothing(tmp_path: Path, sent: int) -> None:
+    intake = an_intake(tmp_path, threshold=500)
+
+    async def upload() -> None:
+        with intake.workspace() as workspace:
+            await intake.collected(arriving(in_pieces(BODY[:sent], 400), ConnectionError()), workspace, len(BODY))
+
+    before = open_files()
+    with pytest.raises(ConnectionError):
+        asyncio.run(upload())
+    assert open_files() == before
+    assert list(tmp_path.iterdir()) == []
+    assert intake.allowance.left == 10**9
+
+
+def test_an_upload_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+    intake = an_intake(tmp_path, threshold=500)
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0)
+            yield b"x" * 400_000
+
+    async def upload() -> None:
+        with intake.workspace() as workspace:
+            await intake.collected(endless(), workspace)
+
+    async def give_up() -> None:
+        async with asyncio.timeout(0.2):
+            await upload()
+
+    before = open_files()
+    with pytest.raises(TimeoutError):
+        asyncio.run(give_up())
+    assert open_files() == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_declared_body_that_has_no_room_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 2000}))
+    intake = an_intake(tmp_path, threshold=500)
+
+    async def untouched() -> AsyncIterator[bytes]:
+        raise AssertionError
+        yield b""
+
+    async def upload() -> None:
+        with intake.workspace() as workspace:
+            await intake.collected(untouched(), workspace, 1001)
+
+    with pytest.raises(RefusedError) as caught:
+        asyncio.run(upload())
+    assert caught.value.problem.kind is BODY_TOO_LARGE
+    with intake.workspace() as workspace, pytest.raises(RefusedError) as caught:
+        collected(intake, workspace, in_pieces(BODY, 400))
+    assert caught.value.problem.kind is BODY_TOO_LARGE
