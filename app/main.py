@@ -9,6 +9,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from app import api, web
+from app.api.capacity import Capacity, cores
 from app.api.document import DESCRIPTION, SUMMARY, TAGS, TITLE, openapi, version_of
 from app.api.errors import HANDLERS
 from app.formats import FORMATS
@@ -52,12 +53,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
     )
     app.state.ready = True
+    app.state.capacity = Capacity(
+        at_once=settings.computing_threads or max(1, cores() // settings.workers),
+        waiting=settings.max_waiting,
+        seconds=settings.computing_seconds,
+        waiting_setting=variable("max_waiting"),
+        seconds_setting=variable("computing_seconds"),
+    )
     app.include_router(
         api.router(
             max_json_depth=settings.max_json_depth,
             max_integer_digits=settings.max_integer_digits,
             max_upload_bytes=settings.max_upload_bytes,
-            computing_threads=settings.computing_threads,
+            capacity=app.state.capacity,
         )
     )
     app.include_router(web.router())

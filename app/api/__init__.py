@@ -1,16 +1,14 @@
 """HTTP, and nothing that computes."""
 
-import os
-
-from anyio import CapacityLimiter
 from fastapi import APIRouter
 
 from app.api import catalogue, conventions, health, identify, loss
+from app.api.capacity import Capacity
 
 __all__ = ["router"]
 
 
-def router(*, max_json_depth: int, max_integer_digits: int, max_upload_bytes: int, computing_threads: int) -> APIRouter:
+def router(*, max_json_depth: int, max_integer_digits: int, max_upload_bytes: int, capacity: Capacity) -> APIRouter:
     """Put all endpoints together.
 
     Parameters
@@ -19,18 +17,17 @@ def router(*, max_json_depth: int, max_integer_digits: int, max_upload_bytes: in
         Limits of JSON bodies.
     max_upload_bytes
         What the members of an archive may inflate to.
-    computing_threads
-        How many requests are computed at once, by all endpoints together; 0 means one per core.
+    capacity
+        How many requests are computed at once, by all endpoints together, and how many wait.
     """
     limits = {
         "max_depth": max_json_depth,
         "max_integer_digits": max_integer_digits,
         "max_upload_bytes": max_upload_bytes,
     }
-    computing = CapacityLimiter(computing_threads or os.cpu_count() or 1)
     made = APIRouter()
     for endpoint in (loss, identify):
-        made.include_router(endpoint.router(limits, computing))
+        made.include_router(endpoint.router(limits, capacity))
     made.include_router(catalogue.router())
     made.include_router(conventions.router())
     made.include_router(health.router())

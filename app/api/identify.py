@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
-from anyio import CapacityLimiter
 from fastapi import APIRouter
 from pydantic import Field, with_config
 from starlette.requests import Request
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
+from app.api.capacity import Capacity
 from app.api.examples import REQUESTS
 from app.api.exchange import exchanged
 from app.api.options import FIELDS, Options
@@ -25,6 +25,7 @@ from app.formats import Format
 from app.formats.errors import MissingField
 from app.formats.reply import Reply
 from app.losses import LOSSES, Batch, Fault, InvalidOption, LossInputError, Objective, ShapeMismatch, report
+from app.losses.checkpoint import Checkpoint, go_on
 from app.losses.identify import (
     MOST_EXPLANATIONS,
     SAME,
@@ -447,7 +448,9 @@ def _known(measurements: Sequence[Measurement], objectives: Mapping[Reading, Obj
 # --- the answer -----------------------------------------------------------------------------------
 
 
-def _identified(batch: Batch, objective: Objective, asked: _Asked) -> tuple[Identification, list[dict[str, str]]]:
+def _identified(
+    batch: Batch, objective: Objective, asked: _Asked, checkpoint: Checkpoint
+) -> tuple[Identification, list[dict[str, str]]]:
     """Tally the batch with every loss, look for the number, and say which losses were left out.
 
     Raises
@@ -460,13 +463,13 @@ def _identified(batch: Batch, objective: Objective, asked: _Asked) -> tuple[Iden
         raise refusal(ShapeMismatch, fault)
     objectives = readings(objective)
     first, *others = objectives
-    tallies = {first: run(batch, objective)}
+    tallies = {first: run(batch, objective, checkpoint)}
     report(batch, tallies[first], objective)  # refuses what overflows
     without_latents = replace(batch, mu=None, logvar=None)  # whose term is in the first tally
     skipped = []
     for reading in others:
         try:
-            tallies[reading] = run(without_latents, objectives[reading])
+            tallies[reading] = run(without_latents, objectives[reading], checkpoint)
         except LossInputError as error:
             if reading.constant is None:
                 skipped.append({"loss": reading.loss, "reason": error.detail})
@@ -492,7 +495,7 @@ def _formula(formula: Formula) -> dict[str, Any]:
     }
 
 
-def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
+def answer(body: bytes, source: Format, target: Format, *, checkpoint: Checkpoint = go_on, **limits: int) -> bytes:
     """Answer a body: everything between reading and sending, in one thread.
 
     Parameters
@@ -501,6 +504,8 @@ def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
         The request's, whole.
     source, target
         Its format, and that of the answer.
+    checkpoint
+        Called between pieces of work; what it raises stops it.
     **limits
         As `app.api.loss.answer` takes them.
 
@@ -509,11 +514,11 @@ def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
     DecodeError, LossInputError
         What is wrong with it.
     """
-    submission = source.decode(body, FIELDS | {*_OWN}, **limits)
+    submission = source.decode(body, FIELDS | {*_OWN}, checkpoint=checkpoint, **limits)
     batch = Batch.of(submission.arrays)
     asked = _asked(submission.options)
     options = Options.of({name: value for name, value in submission.options.items() if name not in _OWN})
-    found, skipped = _identified(batch, options.objective(), asked)
+    found, skipped = _identified(batch, options.objective(), asked, checkpoint)
     summary = {
         "verdict": {"code": found.verdict.code, "detail": found.verdict.detail},
         "rtol": asked.rtol,
@@ -565,20 +570,20 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def router(limits: Mapping[str, int], computing: CapacityLimiter) -> APIRouter:
+def router(limits: Mapping[str, int], capacity: Capacity) -> APIRouter:
     """Make the route.
 
     Parameters
     ----------
     limits
         What `answer` is told of the limits of bodies.
-    computing
-        Lets so many requests be decoded, computed and written at once; the others wait.
+    capacity
+        Lets so many requests be decoded, computed and written at once; of the others some wait.
     """
     made = APIRouter(tags=["loss"])
 
     async def identify_loss(request: Request) -> Response:
-        return await exchanged(request, answer, limits, computing)
+        return await exchanged(request, answer, limits, capacity)
 
     made.add_api_route(
         "/loss/identify",
@@ -589,7 +594,7 @@ def router(limits: Mapping[str, int], computing: CapacityLimiter) -> APIRouter:
         description=_DESCRIPTION.strip(),
         response_model=IdentifyAnswer,
         response_description="The formulas that give it, and what the match is worth.",
-        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 413, 415, 422)},
+        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 408, 413, 415, 422, 503)},
         openapi_extra={
             "parameters": query_of({**OPTION_SCHEMAS, **PROPERTIES}),
             "requestBody": {

@@ -1,14 +1,15 @@
 """POST /loss: bytes to submission, submission to batch and objective, and all the way back to bytes."""
 
 from collections.abc import Mapping
+from functools import partial
 
-from anyio import CapacityLimiter
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answer import LossAnswer
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
+from app.api.capacity import Capacity
 from app.api.dressing import dress
 from app.api.examples import REQUESTS
 from app.api.exchange import exchanged
@@ -17,6 +18,7 @@ from app.api.refusals import refusals
 from app.engines.local import run
 from app.formats import Format
 from app.losses import Batch
+from app.losses.checkpoint import Checkpoint, go_on
 
 __all__ = ["answer", "router"]
 
@@ -35,7 +37,7 @@ the body does not hold may stand in the query; one that is in both is refused. A
 """
 
 
-def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
+def answer(body: bytes, source: Format, target: Format, *, checkpoint: Checkpoint = go_on, **limits: int) -> bytes:
     """Answer a body: everything between reading and sending, in one thread.
 
     Parameters
@@ -44,6 +46,8 @@ def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
         The request's, whole.
     source, target
         Its format, and that of the answer.
+    checkpoint
+        Called between pieces of work; what it raises stops it.
     **limits
         What `source` may need to know: `max_depth` and `max_integer_digits` of JSON, `max_upload_bytes` of the others.
 
@@ -52,28 +56,28 @@ def answer(body: bytes, source: Format, target: Format, **limits: int) -> bytes:
     DecodeError, LossInputError
         What is wrong with it.
     """
-    submission = source.decode(body, FIELDS, **limits)
+    submission = source.decode(body, FIELDS, checkpoint=checkpoint, **limits)
     options = Options.of(submission.options)
     objective = options.objective()
     batch = Batch.of(submission.arrays)
     assert target.encode is not None  # noqa: S101 - negotiation gives no other
-    return target.encode(dress(batch, objective, options.include, run))
+    return target.encode(dress(batch, objective, options.include, partial(run, checkpoint=checkpoint)))
 
 
-def router(limits: Mapping[str, int], computing: CapacityLimiter) -> APIRouter:
+def router(limits: Mapping[str, int], capacity: Capacity) -> APIRouter:
     """Make the route.
 
     Parameters
     ----------
     limits
         What `answer` is told of the limits of bodies.
-    computing
-        Lets so many requests be decoded, computed and written at once; the others wait.
+    capacity
+        Lets so many requests be decoded, computed and written at once; of the others some wait.
     """
     made = APIRouter(tags=["loss"])
 
     async def loss(request: Request) -> Response:
-        return await exchanged(request, answer, limits, computing)
+        return await exchanged(request, answer, limits, capacity)
 
     made.add_api_route(
         "/loss",
@@ -84,7 +88,7 @@ def router(limits: Mapping[str, int], computing: CapacityLimiter) -> APIRouter:
         description=_DESCRIPTION.strip(),
         response_model=LossAnswer,
         response_description="Every variant, and how they relate.",
-        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 413, 415, 422)},
+        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 408, 413, 415, 422, 503)},
         openapi_extra={
             "parameters": query_of(OPTION_SCHEMAS),
             "requestBody": {
