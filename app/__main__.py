@@ -42,13 +42,29 @@ def main() -> int:
         )
     from app.main import create_app  # noqa: PLC0415 - likewise
     from app.protocol import Limits  # noqa: PLC0415 - likewise
-    from app.server import serve  # noqa: PLC0415 - likewise
+    from app.server import Farewell, serve  # noqa: PLC0415 - likewise
 
     app = create_app(settings)
     sys.stdout.write(_greeting(app.version, listening))
     sys.stdout.flush()
-    limits = Limits(head_seconds=settings.head_seconds, head_setting=variable("head_seconds"))
-    serve(app, listening, limits=limits, graceful_seconds=settings.graceful_seconds, log_level=settings.log_level)
+    limits = Limits(
+        head_seconds=settings.head_seconds,
+        head_setting=variable("head_seconds"),
+        upload_grace_seconds=settings.upload_grace_seconds,
+        upload_bytes_per_second=settings.min_upload_bytes_per_second,
+        upload_setting=variable("min_upload_bytes_per_second"),
+        write_seconds=settings.write_seconds,
+        idle_seconds=settings.idle_seconds,
+        connections=settings.max_connections,
+        connections_setting=variable("max_connections"),
+    )
+    serve(
+        app,
+        listening,
+        limits=limits,
+        farewell=Farewell(settings.drain_seconds, settings.graceful_seconds),
+        log_level=settings.log_level,
+    )
     return 0
 
 
