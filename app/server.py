@@ -1,6 +1,7 @@
 """How uvicorn is run: on our protocol class and uvloop, believing no X-Forwarded headers, with a bounded farewell."""
 
 import asyncio
+import logging.config
 import math
 import socket
 import sys
@@ -15,7 +16,7 @@ from fastapi import FastAPI
 
 from app.protocol import SPARE_CONNECTIONS, Limits, StrictProtocol, misfits, strict_protocol
 
-__all__ = ["Farewell", "serve"]
+__all__ = ["Farewell", "log_to_stderr", "serve"]
 
 CLOSING_SECONDS = 0.5
 """How long those have to read it who are told that the time is over."""
@@ -47,6 +48,11 @@ class Farewell:
 
     drain_seconds: float
     graceful_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """How long all of it takes at most."""
+        return self.drain_seconds + self.graceful_seconds + 2 * CLOSING_SECONDS
 
 
 class _Server(uvicorn.Server):
@@ -126,7 +132,6 @@ def serve(
             f"lossgrid: uvicorn {version('uvicorn')} does not fit, it has no {', '.join(lacking)};"
             " install the one that requirements/runtime.txt names"
         )
-    loggers = {name: {**row, "level": log_level.upper()} for name, row in _LOGGING["loggers"].items()}
     config = uvicorn.Config(
         app,
         http=strict_protocol(limits),
@@ -137,12 +142,25 @@ def serve(
         server_header=False,
         date_header=True,
         access_log=False,
-        log_config={**_LOGGING, "loggers": loggers},
+        log_config=_logging(log_level),
         timeout_keep_alive=limits.idle_seconds,
-        timeout_graceful_shutdown=math.ceil(farewell.graceful_seconds + 2 * CLOSING_SECONDS),  # which does not happen
+        timeout_graceful_shutdown=math.ceil(farewell.seconds - farewell.drain_seconds),  # which does not happen
     )
     _allow_files(limits.connections + SPARE_CONNECTIONS + _FILES)
     _Server(config, app, farewell).run(sockets=[listening])
+
+
+def log_to_stderr(log_level: str) -> None:
+    """Log as `serve` does, in a process that does not serve."""
+    logging.config.dictConfig(_logging(log_level))
+
+
+def _logging(log_level: str) -> dict[str, Any]:
+    """Say where messages go from which level on."""
+    return {
+        **_LOGGING,
+        "loggers": {name: {**row, "level": log_level.upper()} for name, row in _LOGGING["loggers"].items()},
+    }
 
 
 def _allow_files(count: int) -> None:
