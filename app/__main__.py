@@ -3,6 +3,7 @@
 import signal
 import socket
 import sys
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ def main() -> int:
     -------
     int
         0 after SIGTERM or Ctrl+C, when requests in flight have had their answers; 2 if a setting is not possible or
-        the address cannot be listened on.
+        the address cannot be listened on; that of a worker that cannot begin.
     """
     # Before the imports, which take most of a second: a signal that comes earlier must not be lost, nor end in a
     # traceback. (The kernel drops a signal to process 1 for which there is no handler.)
@@ -33,6 +34,10 @@ def main() -> int:
         settings = from_environment()
     except ImpossibleSettingsError as error:
         return _refuse(*error.faults)
+    from app.workers import is_possible, supervise  # noqa: PLC0415 - likewise
+
+    if settings.workers > 1 and not is_possible():
+        return _refuse(f"{variable('workers')} is not possible: this system cannot fork, so there is 1 worker")
     try:
         listening = _listen(settings.host, settings.port)
     except OSError as error:
@@ -42,14 +47,29 @@ def main() -> int:
         )
     from app.main import create_app  # noqa: PLC0415 - likewise
     from app.protocol import Limits  # noqa: PLC0415 - likewise
-    from app.server import serve  # noqa: PLC0415 - likewise
+    from app.server import Farewell, log_to_stderr, serve  # noqa: PLC0415 - likewise
 
     app = create_app(settings)
     sys.stdout.write(_greeting(app.version, listening))
     sys.stdout.flush()
-    limits = Limits(head_seconds=settings.head_seconds, head_setting=variable("head_seconds"))
-    serve(app, listening, limits=limits, graceful_seconds=settings.graceful_seconds, log_level=settings.log_level)
-    return 0
+    limits = Limits(
+        head_seconds=settings.head_seconds,
+        head_setting=variable("head_seconds"),
+        upload_grace_seconds=settings.upload_grace_seconds,
+        upload_bytes_per_second=settings.min_upload_bytes_per_second,
+        upload_setting=variable("min_upload_bytes_per_second"),
+        write_seconds=settings.write_seconds,
+        idle_seconds=settings.idle_seconds,
+        connections=settings.max_connections,
+        connections_setting=variable("max_connections"),
+    )
+    farewell = Farewell(settings.drain_seconds, settings.graceful_seconds)
+    work = partial(serve, app, listening, limits=limits, farewell=farewell, log_level=settings.log_level)
+    if settings.workers == 1:
+        work()
+        return 0
+    log_to_stderr(settings.log_level)
+    return supervise(settings.workers, work, listening, end_seconds=farewell.seconds)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> Any:  # noqa: ANN401 - what signal.signal wants of a handler

@@ -9,6 +9,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from app import api, web
+from app.api.capacity import Capacity, cores
 from app.api.document import DESCRIPTION, SUMMARY, TAGS, TITLE, openapi, version_of
 from app.api.errors import HANDLERS
 from app.api.sizes import Sizes
@@ -57,6 +58,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     spool = Spool(settings.spool_directory, setting=variable("spool_directory"))
     spool.sweep()
     intake = Intake(spool, threshold_bytes=settings.spool_threshold_bytes, memory_bytes=settings.bodies_in_memory_bytes)
+    app.state.capacity = Capacity(
+        at_once=settings.computing_threads or max(1, cores() // settings.workers),
+        waiting=settings.max_waiting,
+        seconds=settings.computing_seconds,
+        waiting_setting=variable("max_waiting"),
+        seconds_setting=variable("computing_seconds"),
+    )
     app.include_router(
         api.router(
             intake,
@@ -64,8 +72,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             max_json_depth=settings.max_json_depth,
             max_integer_digits=settings.max_integer_digits,
             max_upload_bytes=settings.max_upload_bytes,
-            computing_threads=settings.computing_threads,
             engine_threads=settings.engine_threads,
+            capacity=app.state.capacity,
         )
     )
     app.include_router(web.router())

@@ -19,6 +19,7 @@ __all__ = [
     "BAD_HOST",
     "BATCH_TOO_LARGE",
     "BODY_TOO_LARGE",
+    "COMPUTING_TOO_LONG",
     "DUPLICATE_FIELD",
     "EXAMPLE_INSTANCE",
     "HEAD_TOO_LARGE",
@@ -42,6 +43,7 @@ __all__ = [
     "OUT_OF_DOMAIN",
     "OUT_OF_MEMORY",
     "OVERFLOW",
+    "OVER_CAPACITY",
     "RAGGED_ARRAY",
     "REQUEST_TIMEOUT",
     "SHAPE_MISMATCH",
@@ -493,6 +495,27 @@ SPOOL_FULL = Kind(
     " the directory that the detail names more room: its setting may be on a small file system in memory.",
     "There is no room left where bodies are kept; send the request again in a few seconds (LOSSGRID_SPOOL_DIRECTORY).",
 )
+OVER_CAPACITY = Kind(
+    "over-capacity",
+    503,
+    "The service has as much to do as it takes",
+    "As many requests are computed as there are threads for it, and as many wait as would still be served soon; or as"
+    " many connections are open as there may be.",
+    "Wait for the number of seconds in the Retry-After header, then send the request again. Few connections that are"
+    " used again and again are served better than many.",
+    "2 requests are computed and 32 wait, which is all that the service takes at its present pace"
+    " (LOSSGRID_MAX_WAITING).",
+)
+COMPUTING_TOO_LONG = Kind(
+    "computing-too-long",
+    503,
+    "The computation took too long",
+    "One request may use a thread for a limited time. A large batch of which much is asked may exceed that; so may any"
+    " on a machine that has too much to do.",
+    "Send fewer samples at a time, ask for less in `include`, or send the request again later. Whoever runs the service"
+    " can allow more time.",
+    "The computation took more than 60 s (LOSSGRID_COMPUTING_SECONDS).",
+)
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -530,6 +553,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             OUT_OF_MEMORY,
             NOT_READY,
             SPOOL_FULL,
+            OVER_CAPACITY,
+            COMPUTING_TOO_LONG,
         )
     }
 )

@@ -2,6 +2,8 @@
 
 - The head of a request has a deadline, a largest size and a largest number of lines.
 - What frames a body has limits too: how many chunks there are, and how much is said between two pieces of the body.
+- A body has a least average speed, and so has, in other words, an answer: some of it must be taken now and then.
+- There is a largest number of connections; the one that has been idle for longest makes room for a new one.
 - A request that is not HTTP has one answer, a problem, in its turn behind those of the requests before it.
 - A request to change the protocol is served as if it had not asked (RFC 9110, 7.8); uvicorn would lose its body, and
   run that as the next request.
@@ -28,6 +30,8 @@ from app.problems import (
     BODY_TOO_LARGE,
     HEAD_TOO_LARGE,
     INVALID_REQUEST,
+    NOT_READY,
+    OVER_CAPACITY,
     REQUEST_TIMEOUT,
     Problem,
     RefusedError,
@@ -38,6 +42,12 @@ __all__ = ["Limits", "StrictProtocol", "misfits", "strict_protocol"]
 
 FRAMING: Final = "lossgrid.framing"
 """Where the state of a request says what was wrong with the framing of its body."""
+
+SPARE_CONNECTIONS: Final = 128
+"""How many connections beyond the limit have an answer; those beyond that are closed at once."""
+
+_LOOKS: Final = 8
+"""How often a client that does not take its answer is looked at in the time that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,18 @@ class Limits:
         that is not, those that came. The same holds for what comes between two pieces of a body.
     chunks
         How many chunks a body may have.
+    upload_grace_seconds, upload_bytes_per_second
+        How fast a body must have come on average, when it has taken that long.
+    upload_setting
+        What an operator changes to allow slower ones.
+    write_seconds
+        How long a client may take none of its answer; an eighth more at most.
+    idle_seconds
+        How long a connection may be idle between two requests; for ``uvicorn.Config(timeout_keep_alive=...)``.
+    connections
+        How many may be open.
+    connections_setting
+        What an operator changes to allow more.
     """
 
     head_seconds: float
@@ -62,6 +84,13 @@ class Limits:
     head_bytes: int = 64 * 1024
     head_lines: int = 100
     chunks: int = 65_536
+    upload_grace_seconds: float = 30
+    upload_bytes_per_second: float = 1024
+    upload_setting: str = ""
+    write_seconds: float = 30
+    idle_seconds: int = 75
+    connections: int = 512
+    connections_setting: str = ""
 
 
 _VERSIONS: Final = ("1.1", "1.0")
@@ -106,15 +135,26 @@ class StrictProtocol(HttpToolsProtocol):
         self.line_bytes = 0
         self.chunks = 0
         self.plain_head = b""
+        self.crowded = False
+        self.idle_since = 0.0
+        self.body_since = 0.0
+        self.body_bytes = 0
+        self.write_clock: asyncio.TimerHandle | None = None
+        self.unwritten = 0
+        self.unwritten_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin to wait for a request."""
         super().connection_made(transport)
         self._start_clock()
+        if len(self.connections) > self.limits.connections:
+            self._find_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop_clock()
+        if self.write_clock is not None:
+            self.write_clock.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -194,10 +234,17 @@ class StrictProtocol(HttpToolsProtocol):
             lines += [b"%s: %s" % line for line in self.headers if line[0] != b"upgrade"]
             self.plain_head = b"\r\n".join([*lines, b"", b""])
             return
+        if self.crowded and not self.url.partition(b"?")[0].endswith(b"/healthz"):
+            detail = f"There are {self.limits.connections} connections already ({self.limits.connections_setting})."
+            headers = {"Connection": "close", "Retry-After": "1"}
+            self.app = cast("Any", _refusing(Problem(OVER_CAPACITY, detail, headers=headers)))
         super().on_headers_complete()
+        if self.crowded:
+            self.cycle.keep_alive = False
         self._stop_clock()
         self.at = _At.BODY
         self.moved = True
+        self.body_since, self.body_bytes = self.loop.time(), 0
 
     def on_chunk_header(self) -> None:
         """Count a chunk; only one with something in it is ever too many."""
@@ -207,6 +254,11 @@ class StrictProtocol(HttpToolsProtocol):
         """Take a piece of the body."""
         if self.chunks > self.limits.chunks:
             raise RefusedError(Problem(BODY_TOO_LARGE, f"A body may come in at most {self.limits.chunks} chunks."))
+        self.body_bytes += len(body)
+        seconds, least = self.loop.time() - self.body_since, self.limits.upload_bytes_per_second
+        if seconds > self.limits.upload_grace_seconds and self.body_bytes < seconds * least:
+            detail = f"The body came at less than {least:g} bytes per second on average, over {seconds:.0f} s"
+            raise RefusedError(Problem(REQUEST_TIMEOUT, f"{detail} ({self.limits.upload_setting})."))
         self.moved = True
         super().on_body(body)
 
@@ -236,6 +288,62 @@ class StrictProtocol(HttpToolsProtocol):
         else:
             detail = f"The head of the request took more than {self.limits.head_seconds:g} s"
             self._refuse(Problem(REQUEST_TIMEOUT, f"{detail} ({self.limits.head_setting})."), lingering=False)
+
+    # Room for connections
+    @property
+    def is_idle(self) -> bool:
+        """Whether the connection waits for its next request, all others having been answered."""
+        return self.timeout_keep_alive_task is not None and not self.transport.is_closing()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or be idle; either way the client has to take its answer."""
+        super().on_response_complete()
+        self.idle_since = self.loop.time()
+        if self.transport.get_write_buffer_size():
+            self._watch_writing()
+
+    def _find_room(self) -> None:
+        """Close the connection that has been idle for longest; without one, let this one know that there is no room."""
+        others = cast("set[StrictProtocol]", self.connections)
+        present = sum(not one.transport.is_closing() for one in others)
+        if present <= self.limits.connections:
+            return
+        idle = min((one for one in others if one.is_idle), key=lambda one: one.idle_since, default=None)
+        if idle is not None:
+            idle.transport.close()
+        elif present <= self.limits.connections + SPARE_CONNECTIONS:
+            self.crowded = True
+        else:
+            self.transport.abort()
+
+    # Clients that do not take their answer
+    def pause_writing(self) -> None:
+        """Begin to look whether the client takes what it is sent."""
+        super().pause_writing()
+        self._watch_writing()
+
+    def _watch_writing(self) -> None:
+        """Look now and then, until everything is sent or the connection is lost."""
+        if self.write_clock is None:
+            self.unwritten, self.unwritten_since = self.transport.get_write_buffer_size(), self.loop.time()
+            self.write_clock = self.loop.call_later(self.limits.write_seconds / _LOOKS, self._look_at_writing)
+
+    def _look_at_writing(self) -> None:
+        """Give a client up that has taken nothing for too long."""
+        self.write_clock = None
+        size, now = self.transport.get_write_buffer_size(), self.loop.time()
+        if size == self.unwritten and now - self.unwritten_since >= self.limits.write_seconds:
+            self.transport.abort()
+        elif size:
+            since = self.unwritten_since if size == self.unwritten else now
+            self._watch_writing()
+            self.unwritten_since = since
+
+    # The end of the service
+    def give_up(self) -> None:
+        """Refuse a request whose body is still coming: the time for that is over."""
+        if self.at is _At.BODY and not self.refused and not self.cycle.response_complete:
+            self._refuse(Problem(NOT_READY, NOT_READY.detail, headers={"Retry-After": "5"}))
 
     # Refusals
     def _malformed(self) -> Problem:
@@ -340,11 +448,15 @@ _METHODS: Final = (
     "on_headers_complete",
     "on_message_begin",
     "on_message_complete",
+    "on_response_complete",
     "on_url",
+    "pause_writing",
     "shutdown",
 )
-_ATTRIBUTES: Final = ("app", "cycle", "headers", "loop", "parser", "scope", "transport")
-_ATTRIBUTES_OF_CYCLE: Final = ("message_event", "response_complete")
+_ATTRIBUTES: Final = (
+    *("app", "connections", "cycle", "headers", "loop", "parser", "scope", "timeout_keep_alive_task", "transport"),
+)
+_ATTRIBUTES_OF_CYCLE: Final = ("keep_alive", "message_event", "response_complete")
 
 
 def misfits(protocol: type = HttpToolsProtocol, cycle: type = RequestResponseCycle) -> list[str]:

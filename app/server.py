@@ -1,17 +1,28 @@
 """How uvicorn is run: on our protocol class and uvloop, believing no X-Forwarded headers, with a bounded farewell."""
 
+import asyncio
+import logging.config
+import math
 import socket
 import sys
+import time
+from dataclasses import dataclass
 from importlib.metadata import version
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
 from fastapi import FastAPI
 
-from app.protocol import Limits, misfits, strict_protocol
+from app.protocol import SPARE_CONNECTIONS, Limits, StrictProtocol, misfits, strict_protocol
 
-__all__ = ["serve"]
+__all__ = ["Farewell", "log_to_stderr", "serve"]
+
+CLOSING_SECONDS = 0.5
+"""How long those have to read it who are told that the time is over."""
+
+_FILES: Final = 256
+"""How many files may be open beside the connections."""
 
 _LOGGING: Final[dict[str, Any]] = {
     "version": 1,
@@ -22,20 +33,80 @@ _LOGGING: Final[dict[str, Any]] = {
 }
 
 
-class _Server(uvicorn.Server):
-    """A server whose application knows at once that it has been told to stop."""
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """How the service ends.
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+    Attributes
+    ----------
+    drain_seconds
+        How long requests are still taken after the signal, although /readyz is 503.
+    graceful_seconds
+        How long requests in flight may take after that. Those that are not answered then are refused; a second later
+        at most, the service has ended.
+    """
+
+    drain_seconds: float
+    graceful_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """How long all of it takes at most."""
+        return self.drain_seconds + self.graceful_seconds + 2 * CLOSING_SECONDS
+
+
+class _Server(uvicorn.Server):
+    """A server whose application knows at once that it has been told to stop, and whose end takes a bounded time."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, farewell: Farewell) -> None:
         super().__init__(config)
         self.app = app
+        self.farewell = farewell
+        self.drained_at = 0.0
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Turn /readyz to 503, then stop as uvicorn does."""
-        self.app.state.ready = False
+        """Turn /readyz to 503, then stop as uvicorn does, when load balancers have had time to notice."""
+        if not self.should_exit:
+            self.app.state.ready = False
+            self.drained_at = time.monotonic() + self.farewell.drain_seconds
         super().handle_exit(sig, frame)
 
+    async def on_tick(self, counter: int) -> bool:
+        """Tell whether it is time to stop; a second Ctrl+C does not wait for load balancers either."""
+        ending = await super().on_tick(counter)
+        return ending and (self.force_exit or time.monotonic() >= self.drained_at)
 
-def serve(app: FastAPI, listening: socket.socket, *, limits: Limits, graceful_seconds: int, log_level: str) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what has been accepted; refuse what takes too long."""
+        loop, seconds = asyncio.get_running_loop(), self.farewell.graceful_seconds
+        clocks = [
+            loop.call_later(seconds, self._refuse_the_rest),
+            loop.call_later(seconds + CLOSING_SECONDS, self._close_the_rest),
+        ]
+        await super().shutdown(sockets)
+        for clock in clocks:
+            clock.cancel()
+
+    def _refuse_the_rest(self) -> None:
+        """Answer every request that has no answer yet with a problem."""
+        self.app.state.capacity.close()
+        for connection in list(self.server_state.connections):
+            cast("StrictProtocol", connection).give_up()
+
+    def _close_the_rest(self) -> None:
+        """Close the connections of clients that do not read."""
+        for connection in list(self.server_state.connections):
+            cast("StrictProtocol", connection).transport.abort()
+
+
+def serve(
+    app: FastAPI,
+    listening: socket.socket,
+    *,
+    limits: Limits,
+    farewell: Farewell,
+    log_level: str,
+) -> None:
     """Serve until SIGTERM or Ctrl+C; uvicorn raises the signal again when it has finished.
 
     Parameters
@@ -46,8 +117,8 @@ def serve(app: FastAPI, listening: socket.socket, *, limits: Limits, graceful_se
         Where connections come in.
     limits
         What a client may ask of the reader of requests.
-    graceful_seconds
-        How long requests in flight may take after the signal.
+    farewell
+        How long what is in flight may take after the signal.
     log_level
         The least important messages that are logged.
 
@@ -61,7 +132,6 @@ def serve(app: FastAPI, listening: socket.socket, *, limits: Limits, graceful_se
             f"lossgrid: uvicorn {version('uvicorn')} does not fit, it has no {', '.join(lacking)};"
             " install the one that requirements/runtime.txt names"
         )
-    loggers = {name: {**row, "level": log_level.upper()} for name, row in _LOGGING["loggers"].items()}
     config = uvicorn.Config(
         app,
         http=strict_protocol(limits),
@@ -72,7 +142,33 @@ def serve(app: FastAPI, listening: socket.socket, *, limits: Limits, graceful_se
         server_header=False,
         date_header=True,
         access_log=False,
-        log_config={**_LOGGING, "loggers": loggers},
-        timeout_graceful_shutdown=graceful_seconds,
+        log_config=_logging(log_level),
+        timeout_keep_alive=limits.idle_seconds,
+        timeout_graceful_shutdown=math.ceil(farewell.seconds - farewell.drain_seconds),  # which does not happen
     )
-    _Server(config, app).run(sockets=[listening])
+    _allow_files(limits.connections + SPARE_CONNECTIONS + _FILES)
+    _Server(config, app, farewell).run(sockets=[listening])
+
+
+def log_to_stderr(log_level: str) -> None:
+    """Log as `serve` does, in a process that does not serve."""
+    logging.config.dictConfig(_logging(log_level))
+
+
+def _logging(log_level: str) -> dict[str, Any]:
+    """Say where messages go from which level on."""
+    return {
+        **_LOGGING,
+        "loggers": {name: {**row, "level": log_level.upper()} for name, row in _LOGGING["loggers"].items()},
+    }
+
+
+def _allow_files(count: int) -> None:
+    """Let the process have so many files open, if it may."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - not on Windows
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < count:
+            most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

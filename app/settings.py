@@ -103,12 +103,40 @@ class Settings(BaseSettings):
     ] = 320
     computing_threads: Annotated[
         int,
-        Field(ge=0, le=1024, description="how many requests are decoded and computed at once; 0 means one per core"),
+        Field(
+            ge=0,
+            le=1024,
+            description="how many requests each worker decodes and computes at once; 0 means one per core"
+            " of the machine, shared out among the workers",
+        ),
     ] = 0
     engine_threads: Annotated[
         int,
         Field(ge=0, le=1024, description="how many threads work on one large batch; 0 means one per core"),
     ] = 0
+    max_waiting: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=65536,
+            description="how many more requests may wait for their turn; beyond that they are refused,"
+            " and earlier where they would wait for more than twice the usual service time",
+        ),
+    ] = 32
+    computing_seconds: Annotated[
+        int,
+        Field(ge=1, le=86400, description="seconds that the computation of one request may take"),
+    ] = 60
+    workers: Annotated[
+        int,
+        Field(
+            ge=1, le=256, description="how many processes serve, each with threads, queue and connections of its own"
+        ),
+    ] = 1
+    max_connections: Annotated[
+        int,
+        Field(ge=1, le=65536, description="how many connections may be open; idle ones make room for new ones"),
+    ] = 512
     head_seconds: Annotated[
         int,
         Field(ge=1, le=3600, description="seconds that a client may take over the head of a request"),
@@ -117,10 +145,35 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=3600, description="seconds that a client may be silent in the midst of a body"),
     ] = 8
+    upload_grace_seconds: Annotated[
+        int,
+        Field(ge=1, le=3600, description="seconds that a body may take at any speed"),
+    ] = 30
+    min_upload_bytes_per_second: Annotated[
+        int,
+        Field(ge=0, le=2**20, description="least average speed of a body in bytes per second that takes longer"),
+    ] = 1024
+    idle_seconds: Annotated[
+        int,
+        Field(ge=1, le=3600, description="seconds that a connection may be idle between two requests"),
+    ] = 75
+    write_seconds: Annotated[
+        int,
+        Field(ge=1, le=3600, description="seconds in which a client must take some of its answer"),
+    ] = 30
+    drain_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=3600,
+            description="seconds that requests are still taken after SIGTERM or Ctrl+C, with /readyz at"
+            " 503, so that load balancers notice before connections are refused",
+        ),
+    ] = 0
     graceful_seconds: Annotated[
         int,
-        Field(ge=1, le=3600, description="seconds that requests in flight get to finish after SIGTERM or Ctrl+C"),
-    ] = 7
+        Field(ge=1, le=3600, description="seconds that requests in flight get to finish after that"),
+    ] = 6
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Field(description="least important messages that are logged: `debug`, `info`, `warning` or `error`"),

@@ -3,10 +3,10 @@
 import os
 from typing import Any
 
-from anyio import CapacityLimiter
 from fastapi import APIRouter
 
 from app.api import catalogue, conventions, health, identify, loss
+from app.api.capacity import Capacity
 from app.api.sizes import Sizes
 from app.engines.local import Threads
 from app.spool import Intake
@@ -21,7 +21,7 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
     max_json_depth: int,
     max_integer_digits: int,
     max_upload_bytes: int,
-    computing_threads: int,
+    capacity: Capacity,
     engine_threads: int,
 ) -> APIRouter:
     """Put all endpoints together.
@@ -36,8 +36,8 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
         Limits of JSON bodies.
     max_upload_bytes
         What the members of an archive may inflate to.
-    computing_threads
-        How many requests are computed at once, by all endpoints together; 0 means one per core.
+    capacity
+        How many requests are computed at once, by all endpoints together, and how many wait.
     engine_threads
         How many threads work on one large batch; 0 means one per core.
     """
@@ -48,10 +48,9 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
         "engine": Threads(engine_threads or os.cpu_count() or 1).run,
         "sizes": sizes,
     }
-    computing = CapacityLimiter(computing_threads or os.cpu_count() or 1)
     made = APIRouter()
     for endpoint in (loss, identify):
-        made.include_router(endpoint.router(limits, computing, intake))
+        made.include_router(endpoint.router(limits, capacity, intake))
     made.include_router(catalogue.router())
     made.include_router(conventions.router())
     made.include_router(health.router())

@@ -1,14 +1,14 @@
 """One exchange over a batch: a body is read, answered in a thread, and the answer is sent."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.capacity import Capacity
 from app.api.negotiation import accepted, received
 from app.losses import Checkpoint
 from app.spool import Intake
@@ -22,7 +22,7 @@ async def exchanged(
     request: Request,
     answer: Callable[..., bytes],
     limits: Mapping[str, Any],
-    computing: CapacityLimiter,
+    capacity: Capacity,
     intake: Intake,
 ) -> Response:
     """Read a body, have it answered in a thread, and send the answer: what endpoints that take a batch have in common.
@@ -36,24 +36,27 @@ async def exchanged(
         answer.
     limits
         What `answer` is told besides: the limits of bodies, and the engine.
-    computing
-        Lets so many requests be decoded, computed and written at once; the others wait.
+    capacity
+        Lets so many requests be decoded, computed and written at once; of the others some wait.
     intake
         How the body is taken in.
 
     Raises
     ------
     RefusedError
-        As `received`, `accepted` and `Intake.collected`; whatever `answer` raises passes through.
+        As `received`, `accepted`, `Intake.collected` and `Capacity.run`; whatever `answer` raises passes through.
+    ClientDisconnect
+        The client has left.
     """
     source, target = received(request.headers, request.url.query), accepted(request.headers)
+    capacity.check()  # before a body is read that would be refused
     with intake.workspace() as workspace:
         body = await intake.collected(request.stream(), workspace, _declared(request.headers))
 
         def whole(checkpoint: Checkpoint) -> bytes:
             return answer(body, source, target, checkpoint=checkpoint, scratch=workspace, **limits)
 
-        content = await run_sync(workspace.through, whole, limiter=computing)
+        content = await capacity.run(partial(workspace.through, whole), request.receive)
     return Response(content, media_type=target.media_type)
 
 

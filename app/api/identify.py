@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
-from anyio import CapacityLimiter
 from fastapi import APIRouter
 from pydantic import Field, with_config
 from starlette.requests import Request
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
+from app.api.capacity import Capacity
 from app.api.dressing import Engine
 from app.api.examples import REQUESTS
 from app.api.exchange import exchanged
@@ -594,22 +594,22 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def router(limits: Mapping[str, Any], computing: CapacityLimiter, intake: Intake) -> APIRouter:
+def router(limits: Mapping[str, Any], capacity: Capacity, intake: Intake) -> APIRouter:
     """Make the route.
 
     Parameters
     ----------
     limits
         What `answer` is told of the limits of bodies.
-    computing
-        Lets so many requests be decoded, computed and written at once; the others wait.
+    capacity
+        Lets so many requests be decoded, computed and written at once; of the others some wait.
     intake
         How bodies are taken in.
     """
     made = APIRouter(tags=["loss"])
 
     async def identify_loss(request: Request) -> Response:
-        return await exchanged(request, answer, limits, computing, intake)
+        return await exchanged(request, answer, limits, capacity, intake)
 
     made.add_api_route(
         "/loss/identify",
@@ -620,7 +620,7 @@ def router(limits: Mapping[str, Any], computing: CapacityLimiter, intake: Intake
         description=_DESCRIPTION.strip(),
         response_model=IdentifyAnswer,
         response_description="The formulas that give it, and what the match is worth.",
-        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 413, 415, 422, 503)},
+        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 408, 413, 415, 422, 503)},
         openapi_extra={
             "parameters": query_of({**OPTION_SCHEMAS, **PROPERTIES}),
             "requestBody": {

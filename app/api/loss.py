@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from anyio import CapacityLimiter
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answer import LossAnswer
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
+from app.api.capacity import Capacity
 from app.api.dressing import Engine, dress
 from app.api.examples import REQUESTS
 from app.api.exchange import exchanged
@@ -83,22 +83,22 @@ def answer(  # noqa: PLR0913 - what there is to know
     return target.encode(dress(batch, objective, options.include, engine, checkpoint))
 
 
-def router(limits: Mapping[str, Any], computing: CapacityLimiter, intake: Intake) -> APIRouter:
+def router(limits: Mapping[str, Any], capacity: Capacity, intake: Intake) -> APIRouter:
     """Make the route.
 
     Parameters
     ----------
     limits
         What `answer` is told of the limits of bodies.
-    computing
-        Lets so many requests be decoded, computed and written at once; the others wait.
+    capacity
+        Lets so many requests be decoded, computed and written at once; of the others some wait.
     intake
         How bodies are taken in.
     """
     made = APIRouter(tags=["loss"])
 
     async def loss(request: Request) -> Response:
-        return await exchanged(request, answer, limits, computing, intake)
+        return await exchanged(request, answer, limits, capacity, intake)
 
     made.add_api_route(
         "/loss",
@@ -109,7 +109,7 @@ def router(limits: Mapping[str, Any], computing: CapacityLimiter, intake: Intake
         description=_DESCRIPTION.strip(),
         response_model=LossAnswer,
         response_description="Every variant, and how they relate.",
-        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 413, 415, 422, 503)},
+        responses={200: {"content": ANSWER_CONTENT}, **refusals(400, 406, 408, 413, 415, 422, 503)},
         openapi_extra={
             "parameters": query_of(OPTION_SCHEMAS),
             "requestBody": {

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from types import MappingProxyType
@@ -156,12 +157,35 @@ def test_the_example_of_a_spool_without_room() -> None:
         assert_is_the_example(client.loss(**BATCH).json(), "spool-full")
 
 
+def test_the_examples_of_a_service_that_has_much_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    go = threading.Event()
+    monkeypatch.setattr("app.api.loss.answer", lambda *_, **__: b"%d" % go.wait(20))
+
+    async def ask() -> tuple[httpx.Response, httpx.Response]:
+        app = an_app(computing_threads=2)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            posted = [asyncio.create_task(client.post("/loss", json=dict(BATCH))) for _ in range(34)]
+            while app.state.capacity.waiting_count < 32:  # noqa: ASYNC110 - nothing tells when
+                await asyncio.sleep(0.01)
+            refused = await client.post("/loss", json=dict(BATCH))
+            app.state.capacity._too_long(next(iter(app.state.capacity._running)))  # noqa: SLF001 - as after 60 s
+            done, _ = await asyncio.wait(posted, return_when=asyncio.FIRST_COMPLETED)
+            go.set()
+            await asyncio.wait(posted)
+            return refused, done.pop().result()
+
+    full, late = asyncio.run(ask())
+    assert_is_the_example(full.json(), "over-capacity")
+    assert_is_the_example(late.json(), "computing-too-long")
+
+
 def test_whatever_is_refused_has_its_kind() -> None:
     assert {*DecodeError.__subclasses__(), *LossInputError.__subclasses__()} == {*KIND_OF}
 
 
 def test_every_kind_is_provoked() -> None:
     by_hand = {"incomplete-body", "bad-host", "request-timeout", "invalid-request", "internal-error", "spool-full"}
-    by_hand |= {"out-of-memory"}
+    by_hand |= {"out-of-memory", "over-capacity", "computing-too-long"}
     below = {"head-too-large"}  # the application is not even called; tests/e2e/test_protocol.py
     assert {*REQUESTS} | by_hand | below == set(KINDS)

@@ -481,7 +481,7 @@ def test_what_comes_behind_a_slow_request_waits_for_its_answer(
 
 @pytest.mark.parametrize("log_level", ["info", "debug"])
 def test_the_log_says_nothing_of_what_clients_do(log_level: str) -> None:
-    with running(head_seconds=1, log_level=log_level) as server:
+    with running(head_seconds=1, idle_seconds=1, log_level=log_level) as server:
         before = said(server)
         bad = [*MALFORMED.values(), *(CHUNKED + body for body in BADLY_CHUNKED.values()), HEALTH[:5], b""]
         threads = [threading.Thread(target=talk, args=(server.port, piece)) for piece in [*bad, *UPGRADES.values()]]
@@ -518,7 +518,8 @@ def test_another_uvicorn_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> Non
     assert {"Protocol.transport", "Protocol.on_url", "Cycle.response_complete"} <= set(lacking)
     assert not {"Protocol.app", "Cycle.message_event"} & set(lacking)
     monkeypatch.setattr("app.server.misfits", lambda: lacking)
+    app, limits, farewell = create_app(), Limits(8, "a"), app_server.Farewell(0, 1)
     with socket.socket() as listening, pytest.raises(SystemExit) as end:
-        app_server.serve(create_app(), listening, limits=Limits(8, "a"), graceful_seconds=1, log_level="info")
+        app_server.serve(app, listening, limits=limits, farewell=farewell, log_level="info")
     assert "Protocol.transport" in str(end.value)
     assert "requirements/runtime.txt" in str(end.value)

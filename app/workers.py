@@ -1,0 +1,147 @@
+"""Several processes that serve on one socket, and the one that looks after them.
+
+That one has the application imported and the socket bound before it forks, so a worker begins in no time, shares the
+memory of the code with the others, and can be replaced as fast when it dies. It serves nothing itself.
+"""
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkProcess
+from types import FrameType
+from typing import Any, Final
+
+__all__ = ["is_possible", "supervise"]
+
+log = logging.getLogger("lossgrid")
+
+BEGINNING_SECONDS = 5.0
+"""A worker that fails within this time would fail again."""
+
+PAUSE_SECONDS = 1.0
+"""How long at least a worker and its successor are apart, so that deaths in a row do not use up the machine."""
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+def is_possible() -> bool:
+    """Whether the system can fork a process."""
+    return "fork" in multiprocessing.get_all_start_methods()
+
+
+def supervise(count: int, serve: Callable[[], None], listening: socket.socket, *, end_seconds: float) -> int:
+    """Keep workers running until SIGTERM or Ctrl+C, and give the exit code. Only for the main thread.
+
+    Parameters
+    ----------
+    count
+        How many there are. One that dies is replaced.
+    serve
+        What a worker does, until it is sent SIGTERM.
+    listening
+        What they share; closed here when they are told to end, so that it is closed when they have closed theirs.
+    end_seconds
+        How long they may take to end; those that take longer are killed.
+
+    Returns
+    -------
+    int
+        0 after a signal; that of a worker that could not even begin, after the others have been ended.
+    """
+    # A pipe whose other end closes when this process dies, however it does: no worker outlives it.
+    alive, lifeline = os.pipe()
+    workers: dict[ForkProcess, float] = {}
+
+    def begin() -> None:
+        worker = multiprocessing.get_context("fork").Process(target=_work, args=(serve, alive, lifeline))
+        # A signal that comes before the worker has handlers of its own must not be lost on ours.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        worker.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        workers[worker] = time.monotonic()
+
+    with _signals() as heard:
+        for _ in range(count):
+            begin()
+        code = 0
+        while not code and heard not in (ended := wait([heard, *(worker.sentinel for worker in workers)])):
+            for worker in [worker for worker in workers if worker.sentinel in ended]:
+                worker.join()
+                lived = time.monotonic() - workers.pop(worker)
+                log.warning("worker %s ended with %s after %.0f s", worker.pid, worker.exitcode, lived)
+                if (worker.exitcode or 0) > 0 and lived < BEGINNING_SECONDS:
+                    code = worker.exitcode or 0
+                elif not wait([heard], max(0.0, PAUSE_SECONDS - lived)):
+                    begin()
+        listening.close()
+        _end([*workers], end_seconds)
+    os.close(lifeline)
+    os.close(alive)
+    return code
+
+
+@contextmanager
+def _signals() -> Iterator[socket.socket]:
+    """Turn signals into something that can be waited for, together with other things, whichever thread takes them."""
+    heard, told = socket.socketpair()
+    told.setblocking(False)
+    before = {number: signal.signal(number, _heard) for number in _SIGNALS}
+    descriptor = signal.set_wakeup_fd(told.fileno())
+    try:
+        yield heard
+    finally:
+        signal.set_wakeup_fd(descriptor)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        heard.close()
+        told.close()
+
+
+def _heard(_signal: int, _frame: FrameType | None) -> None:
+    """Do nothing: the byte that Python writes for the signal is what counts."""
+
+
+def _end(workers: list[ForkProcess], seconds: float) -> None:
+    """Have workers end, and kill those that do not."""
+    deadline = time.monotonic() + seconds
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.monotonic()))
+        if worker.exitcode is None:
+            log.error("worker %s did not end in %g s and is killed", worker.pid, seconds)
+            worker.kill()
+            worker.join()
+
+
+def _work(serve: Callable[[], None], alive: int, lifeline: int) -> None:
+    """Be a worker."""
+    signal.set_wakeup_fd(-1)
+    for number in _SIGNALS:
+        signal.signal(number, _stop)
+    os.close(lifeline)
+    # Begun while signals are blocked, so that it never takes one.
+    threading.Thread(target=_die_with, args=(alive,), name="lossgrid-lifeline", daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    serve()
+
+
+def _die_with(alive: int) -> None:
+    """End this process as SIGTERM does when the one that looks after it is gone."""
+    with contextlib.suppress(OSError):
+        os.read(alive, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> Any:  # noqa: ANN401 - what signal.signal wants of a handler
+    """End a worker: before it serves, and once uvicorn has finished and passes the signal on."""
+    sys.exit(0)

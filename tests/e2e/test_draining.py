@@ -1,0 +1,104 @@
+"""The end of a real service: what is in flight is answered, what stalls is refused, and it takes a bounded time."""
+
+import json
+import signal
+import socket
+import threading
+import time
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from tests.e2e.process import EXIT_SECONDS, running
+from tests.e2e.test_server import TINY, everything, upload
+
+
+def heavy() -> str:
+    """Write a batch that takes a second or so."""
+    rows = [[column / 7 for column in range(784)] for _ in range(1500)]
+    return json.dumps({"x": rows, "y": rows[::-1], "loss": "log_cosh", "include": ["elementwise"]})
+
+
+def test_beside_stalled_uploads_what_computes_gets_its_whole_answer() -> None:
+    body, answers = heavy(), list[httpx.Response]()
+    with running() as server, ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(upload(server, json.dumps(TINY).encode())[0])
+
+        def ask() -> None:
+            headers = {"Content-Type": "application/json"}
+            answers.append(httpx.post(f"{server.url}/loss", content=body, headers=headers, timeout=30))
+
+        clients = [threading.Thread(target=ask) for _ in range(2)]
+        for client in clients:
+            client.start()
+        time.sleep(0.5)
+        assert server.end(signal.SIGTERM, within=EXIT_SECONDS) == 0
+        for client in clients:
+            client.join()
+        assert "Traceback" not in server.output()
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [len(answer.json()["elementwise"]) for answer in answers] == [1500, 1500]
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"])
+def test_an_upload_that_stalls_to_the_end_is_refused(framing: str) -> None:
+    with running(graceful_seconds=1) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=EXIT_SECONDS) as connection:
+            head = f"POST /loss HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{framing}\r\n"
+            connection.sendall(head.encode())
+            time.sleep(0.3)
+            server.process.send_signal(signal.SIGTERM)
+            answer, _, problem = everything(connection).partition(b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: " in answer.lower()
+        assert json.loads(problem)["type"] == "/problems/not-ready"
+        assert server.process.wait(EXIT_SECONDS) == 0
+        assert "Traceback" not in server.output()
+        assert "ERROR" not in server.output()
+
+
+def test_a_computation_that_lasts_to_the_end_is_refused() -> None:
+    rows = [[column / 7 for column in range(784)] for _ in range(1500)]
+    body = json.dumps({"x": rows, "y": rows[::-1], "include": ["elementwise", "gradients", "conventions"]}).encode()
+    head = f"POST /loss HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with running(graceful_seconds=1) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=EXIT_SECONDS) as connection:
+            connection.sendall(head.encode() + body)
+            server.process.send_signal(signal.SIGTERM)
+            answer = everything(connection)
+        # A machine that is fast enough has answered it.
+        assert answer.startswith((b"HTTP/1.1 503 ", b"HTTP/1.1 200 "))
+        assert server.process.wait(EXIT_SECONDS) == 0
+        assert "Traceback" not in server.output()
+
+
+def test_load_balancers_have_time_to_notice() -> None:
+    with running(drain_seconds=2) as server:
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert httpx.get(f"{server.url}/readyz").status_code == 503
+        assert httpx.get(f"{server.url}/healthz").is_success
+        assert httpx.post(f"{server.url}/loss", json=TINY).is_success
+        assert server.process.wait(EXIT_SECONDS) == 0
+
+
+def test_a_second_interrupt_does_not_wait() -> None:
+    with running(drain_seconds=60) as server:
+        server.process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert server.end(signal.SIGINT) == 0
+
+
+def test_a_client_that_does_not_read_does_not_hold_up_the_end() -> None:
+    rows = [[column / 7 for column in range(784)] for _ in range(400)]
+    body = json.dumps({"x": rows, "y": rows[::-1], "include": ["elementwise"]}).encode()
+    head = f"POST /loss HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with running(graceful_seconds=1) as server, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(head.encode() + body)
+        time.sleep(3)
+        assert server.end(signal.SIGTERM, within=EXIT_SECONDS) == 0
+        assert "Traceback" not in server.output()
