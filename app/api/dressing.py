@@ -7,6 +7,7 @@ theirs says is answered as it is, attribute by attribute; only its arrays are pu
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -114,19 +115,22 @@ def _laid_out(node: Any, place: str, arrays: Arrays) -> Any:  # noqa: ANN401 - a
         return None
     if kind is tuple:
         return [_laid_out(one, place, arrays) for one in node]
-    names = _attributes(kind)
-    named = node.items() if names is None else [(name, getattr(node, name)) for name in names]
+    laid_out = _fields(kind)(node)
     inner = f"{place}." if place else ""
-    return {
-        name: one if type(one) in _PLAIN else _laid_out(one, f"{inner}{name}", arrays)  # most are, and this is faster
-        for name, one in named
-    }
+    for name, one in laid_out.items():
+        if type(one) not in _PLAIN:
+            laid_out[name] = _laid_out(one, f"{inner}{name}", arrays)
+    return laid_out
 
 
 @cache
-def _attributes(kind: type) -> tuple[str, ...] | None:
-    """Name what a record has, in its order; None where it is no record."""
-    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
+def _fields(kind: type) -> Callable[[Any], dict[str, Any]]:
+    """Make the function that lists what a record of some type, or a mapping, has, in its order."""
+    if not is_dataclass(kind):
+        return dict
+    first, second, *others = (field.name for field in fields(kind))  # none of them has fewer
+    values = attrgetter(first, second, *others)
+    return lambda node: dict(zip((first, second, *others), values(node), strict=True))
 
 
 def _elementwise(work: _Work) -> NDArray[np.float64]:
