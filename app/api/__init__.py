@@ -12,8 +12,14 @@ from app.engines.local import Threads
 __all__ = ["router"]
 
 
-def router(
-    *, max_json_depth: int, max_integer_digits: int, max_upload_bytes: int, computing_threads: int, engine_threads: int
+def router(  # noqa: PLR0913 - the limits of all endpoints together
+    *,
+    max_json_depth: int,
+    max_integer_digits: int,
+    max_upload_bytes: int,
+    max_spectrum: int,
+    computing_threads: int,
+    engine_threads: int,
 ) -> APIRouter:
     """Put all endpoints together.
 
@@ -23,6 +29,8 @@ def router(
         Limits of JSON bodies.
     max_upload_bytes
         What the members of an archive may inflate to.
+    max_spectrum
+        The most eigenvalues of a covariance that are computed.
     computing_threads
         How many requests are computed at once, by all endpoints together; 0 means one per core.
     engine_threads
@@ -32,6 +40,7 @@ def router(
         "max_depth": max_json_depth,
         "max_integer_digits": max_integer_digits,
         "max_upload_bytes": max_upload_bytes,
+        "max_spectrum": max_spectrum,
         "engine": Threads(engine_threads or os.cpu_count() or 1).run,
     }
     computing = CapacityLimiter(computing_threads or os.cpu_count() or 1)

@@ -33,7 +33,9 @@ from app.losses import (
     gradients,
     report,
 )
+from app.losses.collapse import LARGEST_SPECTRUM
 from app.losses.refusals import refusal
+from app.settings import variable
 
 __all__ = ["Engine", "dress"]
 
@@ -45,8 +47,14 @@ _PLAIN: Final = frozenset({str, float, int, bool, type(None)})
 """What a document holds as it is."""
 
 
-def dress(
-    batch: Batch, objective: Objective, include: Sequence[str], engine: Engine, checkpoint: Checkpoint = go_on
+def dress(  # noqa: PLR0913 - what there is to compute, who does it, and how much of it
+    batch: Batch,
+    objective: Objective,
+    include: Sequence[str],
+    engine: Engine,
+    checkpoint: Checkpoint = go_on,
+    *,
+    max_spectrum: int = LARGEST_SPECTRUM,
 ) -> Reply:
     """Compute everything that a request asks for, and lay it out.
 
@@ -60,6 +68,8 @@ def dress(
         Who tallies a batch.
     checkpoint
         Called between pieces of the work.
+    max_spectrum
+        The most eigenvalues that are computed.
 
     Raises
     ------
@@ -68,7 +78,7 @@ def dress(
     """
     tally = engine(batch, objective, checkpoint)
     found = report(batch, tally, objective)
-    work = _Work(batch, objective, engine, tally, found, checkpoint)
+    work = _Work(batch, objective, engine, tally, found, checkpoint, max_spectrum)
     arrays: Arrays = {}
     summary = _laid_out(found, "", arrays)
     for name, variant in summary["variants"].items():
@@ -93,6 +103,7 @@ class _Work:
     tally: Tally
     report: Report
     checkpoint: Checkpoint
+    max_spectrum: int
 
 
 def _laid_out(node: Any, place: str, arrays: Arrays) -> Any:  # noqa: ANN401 - any noun of the core, any JSON value
@@ -153,7 +164,10 @@ def _gradients(work: _Work) -> Gradients:
 
 def _collapse(work: _Work) -> Collapse:
     """Give the forecast."""
-    return collapse(work.batch, work.objective, work.report, work.checkpoint)
+    setting = variable("max_spectrum")
+    return collapse(
+        work.batch, work.objective, work.report, work.checkpoint, largest=work.max_spectrum, setting=setting
+    )
 
 
 def _conventions(work: _Work) -> Sequence[Observed]:

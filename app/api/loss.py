@@ -18,6 +18,7 @@ from app.api.refusals import refusals
 from app.engines.local import run
 from app.formats import Format
 from app.losses import Batch, Checkpoint, go_on
+from app.losses.collapse import LARGEST_SPECTRUM
 
 __all__ = ["answer", "router"]
 
@@ -36,13 +37,14 @@ the body does not hold may stand in the query; one that is in both is refused. A
 """
 
 
-def answer(
+def answer(  # noqa: PLR0913 - everything that a request meets
     body: bytes,
     source: Format,
     target: Format,
     *,
     engine: Engine = run,
     checkpoint: Checkpoint = go_on,
+    max_spectrum: int = LARGEST_SPECTRUM,
     **circumstances: Any,  # noqa: ANN401 - each decoder takes what it names
 ) -> bytes:
     """Answer a body: everything between reading and sending, in one thread.
@@ -57,6 +59,8 @@ def answer(
         Who tallies a batch.
     checkpoint
         Called between pieces of the work; what it raises ends the work, and passes through.
+    max_spectrum
+        The most eigenvalues that are computed.
     **circumstances
         What `source` may need to know: `max_depth` and `max_integer_digits` of JSON, `max_upload_bytes` of the others.
 
@@ -70,7 +74,7 @@ def answer(
     objective = options.objective()
     batch = Batch.of(submission.arrays)
     assert target.encode is not None  # noqa: S101 - negotiation gives no other
-    return target.encode(dress(batch, objective, options.include, engine, checkpoint))
+    return target.encode(dress(batch, objective, options.include, engine, checkpoint, max_spectrum=max_spectrum))
 
 
 def router(limits: Mapping[str, Any], computing: CapacityLimiter) -> APIRouter:
