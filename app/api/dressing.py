@@ -22,6 +22,7 @@ from app.losses import (
     Fault,
     Gradients,
     InvalidOption,
+    KlWeightFor,
     LossInputError,
     Objective,
     Report,
@@ -80,9 +81,10 @@ def dress(  # noqa: PLR0913 - what there is to compute, who does it, and how muc
     found = report(batch, tally, objective)
     work = _Work(batch, objective, engine, tally, found, checkpoint, max_spectrum)
     arrays: Arrays = {}
-    summary = _laid_out(found, "", arrays)
-    for name, variant in summary["variants"].items():
-        variant["used_by"] = list(used_by(found.loss, name))
+    summary = {
+        name: _variants(found) if name == "variants" else _laid_out(one, name, arrays)
+        for name, one in _fields(Report)(found).items()
+    }
     for name, make in _EXTRAS.items():
         if name in include:
             try:
@@ -104,6 +106,25 @@ class _Work:
     report: Report
     checkpoint: Checkpoint
     max_spectrum: int
+
+
+def _variants(found: Report) -> dict[str, Any]:
+    """Lay out the variants, most of a small answer, and say who uses each."""
+    return {
+        name: {
+            "title": one.title,
+            "reconstruction": one.reconstruction,
+            "kl": one.kl,
+            "total": one.total,
+            "scale": one.scale,
+            "effective_beta": one.effective_beta,
+            "implied_decoder_variance": one.implied_decoder_variance,
+            "batch_reductions_agree": one.batch_reductions_agree,
+            "kl_weight_for": one.kl_weight_for and _fields(KlWeightFor)(one.kl_weight_for),
+            "used_by": list(used_by(found.loss, name)),
+        }
+        for name, one in found.variants.items()
+    }
 
 
 def _laid_out(node: Any, place: str, arrays: Arrays) -> Any:  # noqa: ANN401 - any noun of the core, any JSON value

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
+from app.api.direct import DirectRoute
 from app.api.dressing import Engine
 from app.api.examples import REQUESTS
 from app.api.exchange import exchanged
@@ -599,7 +600,7 @@ def router(limits: Mapping[str, Any], computing: CapacityLimiter) -> APIRouter:
     computing
         Lets so many requests be decoded, computed and written at once; the others wait.
     """
-    made = APIRouter(tags=["loss"])
+    made = APIRouter(tags=["loss"], route_class=DirectRoute)
 
     async def identify_loss(request: Request) -> Response:
         return await exchanged(request, answer, limits, computing)
