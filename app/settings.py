@@ -101,6 +101,15 @@ class Settings(BaseSettings):
         int,
         Field(ge=17, le=4300, description="how many digits an integer of a JSON body may have"),
     ] = 320
+    max_spectrum: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=2**15,
+            description="how many eigenvalues `collapse` computes: the lesser of the numbers of samples and features;"
+            " the time grows with its cube",
+        ),
+    ] = 2048
     computing_threads: Annotated[
         int,
         Field(

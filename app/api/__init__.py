@@ -21,6 +21,7 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
     max_json_depth: int,
     max_integer_digits: int,
     max_upload_bytes: int,
+    max_spectrum: int,
     capacity: Capacity,
     engine_threads: int,
 ) -> APIRouter:
@@ -38,6 +39,8 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
         What the members of an archive may inflate to.
     capacity
         How many requests are computed at once, by all endpoints together, and how many wait.
+    max_spectrum
+        The most eigenvalues of a covariance that are computed.
     engine_threads
         How many threads work on one large batch; 0 means one per core.
     """
@@ -45,6 +48,7 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
         "max_depth": max_json_depth,
         "max_integer_digits": max_integer_digits,
         "max_upload_bytes": max_upload_bytes,
+        "max_spectrum": max_spectrum,
         "engine": Threads(engine_threads or os.cpu_count() or 1).run,
         "sizes": sizes,
     }

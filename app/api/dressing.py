@@ -7,6 +7,7 @@ theirs says is answered as it is, attribute by attribute; only its arrays are pu
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from app.losses import (
     Fault,
     Gradients,
     InvalidOption,
+    KlWeightFor,
     LossInputError,
     Objective,
     Report,
@@ -32,7 +34,9 @@ from app.losses import (
     gradients,
     report,
 )
+from app.losses.collapse import LARGEST_SPECTRUM
 from app.losses.refusals import refusal
+from app.settings import variable
 
 __all__ = ["Engine", "dress"]
 
@@ -44,8 +48,14 @@ _PLAIN: Final = frozenset({str, float, int, bool, type(None)})
 """What a document holds as it is."""
 
 
-def dress(
-    batch: Batch, objective: Objective, include: Sequence[str], engine: Engine, checkpoint: Checkpoint = go_on
+def dress(  # noqa: PLR0913 - what there is to compute, who does it, and how much of it
+    batch: Batch,
+    objective: Objective,
+    include: Sequence[str],
+    engine: Engine,
+    checkpoint: Checkpoint = go_on,
+    *,
+    max_spectrum: int = LARGEST_SPECTRUM,
 ) -> Reply:
     """Compute everything that a request asks for, and lay it out.
 
@@ -59,6 +69,8 @@ def dress(
         Who tallies a batch.
     checkpoint
         Called between pieces of the work.
+    max_spectrum
+        The most eigenvalues that are computed.
 
     Raises
     ------
@@ -67,11 +79,12 @@ def dress(
     """
     tally = engine(batch, objective, checkpoint)
     found = report(batch, tally, objective)
-    work = _Work(batch, objective, engine, tally, found, checkpoint)
+    work = _Work(batch, objective, engine, tally, found, checkpoint, max_spectrum)
     arrays: Arrays = {}
-    summary = _laid_out(found, "", arrays)
-    for name, variant in summary["variants"].items():
-        variant["used_by"] = list(used_by(found.loss, name))
+    summary = {
+        name: _variants(found) if name == "variants" else _laid_out(one, name, arrays)
+        for name, one in _fields(Report)(found).items()
+    }
     for name, make in _EXTRAS.items():
         if name in include:
             try:
@@ -92,6 +105,26 @@ class _Work:
     tally: Tally
     report: Report
     checkpoint: Checkpoint
+    max_spectrum: int
+
+
+def _variants(found: Report) -> dict[str, Any]:
+    """Lay out the variants, most of a small answer, and say who uses each."""
+    return {
+        name: {
+            "title": one.title,
+            "reconstruction": one.reconstruction,
+            "kl": one.kl,
+            "total": one.total,
+            "scale": one.scale,
+            "effective_beta": one.effective_beta,
+            "implied_decoder_variance": one.implied_decoder_variance,
+            "batch_reductions_agree": one.batch_reductions_agree,
+            "kl_weight_for": one.kl_weight_for and _fields(KlWeightFor)(one.kl_weight_for),
+            "used_by": list(used_by(found.loss, name)),
+        }
+        for name, one in found.variants.items()
+    }
 
 
 def _laid_out(node: Any, place: str, arrays: Arrays) -> Any:  # noqa: ANN401 - any noun of the core, any JSON value
@@ -114,19 +147,22 @@ def _laid_out(node: Any, place: str, arrays: Arrays) -> Any:  # noqa: ANN401 - a
         return None
     if kind is tuple:
         return [_laid_out(one, place, arrays) for one in node]
-    names = _attributes(kind)
-    named = node.items() if names is None else [(name, getattr(node, name)) for name in names]
+    laid_out = _fields(kind)(node)
     inner = f"{place}." if place else ""
-    return {
-        name: one if type(one) in _PLAIN else _laid_out(one, f"{inner}{name}", arrays)  # most are, and this is faster
-        for name, one in named
-    }
+    for name, one in laid_out.items():
+        if type(one) not in _PLAIN:
+            laid_out[name] = _laid_out(one, f"{inner}{name}", arrays)
+    return laid_out
 
 
 @cache
-def _attributes(kind: type) -> tuple[str, ...] | None:
-    """Name what a record has, in its order; None where it is no record."""
-    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
+def _fields(kind: type) -> Callable[[Any], dict[str, Any]]:
+    """Make the function that lists what a record of some type, or a mapping, has, in its order."""
+    if not is_dataclass(kind):
+        return dict
+    first, second, *others = (field.name for field in fields(kind))  # none of them has fewer
+    values = attrgetter(first, second, *others)
+    return lambda node: dict(zip((first, second, *others), values(node), strict=True))
 
 
 def _elementwise(work: _Work) -> NDArray[np.float64]:
@@ -149,7 +185,10 @@ def _gradients(work: _Work) -> Gradients:
 
 def _collapse(work: _Work) -> Collapse:
     """Give the forecast."""
-    return collapse(work.batch, work.objective, work.report, work.checkpoint)
+    setting = variable("max_spectrum")
+    return collapse(
+        work.batch, work.objective, work.report, work.checkpoint, largest=work.max_spectrum, setting=setting
+    )
 
 
 def _conventions(work: _Work) -> Sequence[Observed]:

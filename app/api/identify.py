@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
 from app.api.capacity import Capacity
+from app.api.direct import DirectRoute
 from app.api.dressing import Engine
 from app.api.examples import REQUESTS
 from app.api.exchange import exchanged
@@ -606,7 +607,7 @@ def router(limits: Mapping[str, Any], capacity: Capacity, intake: Intake) -> API
     intake
         How bodies are taken in.
     """
-    made = APIRouter(tags=["loss"])
+    made = APIRouter(tags=["loss"], route_class=DirectRoute)
 
     async def identify_loss(request: Request) -> Response:
         return await exchanged(request, answer, limits, capacity, intake)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from app.api.answer import LossAnswer
 from app.api.bodies import ANSWER_CONTENT, OPTION_SCHEMAS, content_of, query_of
 from app.api.capacity import Capacity
+from app.api.direct import DirectRoute
 from app.api.dressing import Engine, dress
 from app.api.examples import REQUESTS
 from app.api.exchange import exchanged
@@ -20,6 +21,7 @@ from app.engines.local import run
 from app.formats import Format
 from app.formats.scratch import Body
 from app.losses import Batch, Checkpoint, go_on
+from app.losses.collapse import LARGEST_SPECTRUM
 from app.spool import Intake
 
 __all__ = ["answer", "router"]
@@ -47,6 +49,7 @@ def answer(  # noqa: PLR0913 - what there is to know
     engine: Engine = run,
     sizes: Sizes = ANY_SIZE,
     checkpoint: Checkpoint = go_on,
+    max_spectrum: int = LARGEST_SPECTRUM,
     **circumstances: Any,  # noqa: ANN401 - each decoder takes what it names
 ) -> bytes:
     """Answer a body: everything between reading and sending, in one thread.
@@ -63,6 +66,8 @@ def answer(  # noqa: PLR0913 - what there is to know
         How large the batch and the answer may be.
     checkpoint
         Called between pieces of the work; what it raises ends the work, and passes through.
+    max_spectrum
+        The most eigenvalues that are computed.
     **circumstances
         What `source` may need to know: `max_depth` and `max_integer_digits` of JSON, `max_upload_bytes` of the others.
 
@@ -80,7 +85,7 @@ def answer(  # noqa: PLR0913 - what there is to know
     batch = Batch.of(submission.arrays)
     sizes.check_answer(batch, options.include)
     assert target.encode is not None  # noqa: S101 - negotiation gives no other
-    return target.encode(dress(batch, objective, options.include, engine, checkpoint))
+    return target.encode(dress(batch, objective, options.include, engine, checkpoint, max_spectrum=max_spectrum))
 
 
 def router(limits: Mapping[str, Any], capacity: Capacity, intake: Intake) -> APIRouter:
@@ -95,7 +100,7 @@ def router(limits: Mapping[str, Any], capacity: Capacity, intake: Intake) -> API
     intake
         How bodies are taken in.
     """
-    made = APIRouter(tags=["loss"])
+    made = APIRouter(tags=["loss"], route_class=DirectRoute)
 
     async def loss(request: Request) -> Response:
         return await exchanged(request, answer, limits, capacity, intake)

@@ -79,15 +79,12 @@ def _of_latents(tally: Tally, active_units: int | None) -> Iterator[Caution]:
 
 
 def _of_sums(tally: Tally, variants: Mapping[str, Variant]) -> Iterator[Caution]:
-    beyond = dict.fromkeys(
-        f"{term} {way}"
-        for variant, values in variants.items()
-        for term, way, value in (
-            ("reconstruction", variant.partition("+")[0], values.reconstruction),
-            ("kl", variant.partition("+")[2], values.kl),
-        )
-        if value is not None and abs(value) >= BEYOND_FLOAT16
-    )
+    beyond: dict[str, None] = {}
+    for variant, values in variants.items():
+        if abs(values.reconstruction) >= BEYOND_FLOAT16:
+            beyond[f"reconstruction {variant.partition('+')[0]}"] = None
+        if values.kl is not None and values.kl >= BEYOND_FLOAT16:
+            beyond[f"kl {variant.partition('+')[2]}"] = None
     terms = [("reconstruction", tally.reconstruction), ("kl", tally.divergence)]
     for term, sums in terms:
         count = 0 if sums is None else int(np.count_nonzero(np.abs(sums.hi) >= BEYOND_FLOAT16))

@@ -31,8 +31,8 @@ from app.losses.variants import DIGITS
 
 __all__ = ["LARGEST_SPECTRUM", "Collapse", "Forecast", "collapse"]
 
-LARGEST_SPECTRUM: Final = 4096
-"""The most eigenvalues that are computed: the time grows with the cube of min(N, D)."""
+LARGEST_SPECTRUM: Final = 2048
+"""The most eigenvalues that are computed by default: the time grows with the cube of min(N, D)."""
 
 _BLOCK_ELEMENTS: Final = 262_144
 
@@ -109,13 +109,32 @@ class _Centre:
         return np.ldexp(deviation, -self.exponent), np.ldexp(low + lower, -self.exponent)
 
 
-def collapse(batch: Batch, objective: Objective, report: Report, checkpoint: Checkpoint = go_on) -> Collapse:
+def collapse(  # noqa: PLR0913 - two of them say how much may be asked for
+    batch: Batch,
+    objective: Objective,
+    report: Report,
+    checkpoint: Checkpoint = go_on,
+    *,
+    largest: int = LARGEST_SPECTRUM,
+    setting: str = "",
+) -> Collapse:
     """Forecast what each variant lets through the latents, from x alone.
+
+    Parameters
+    ----------
+    batch, objective, report
+        A batch that has been tallied, and what was found.
+    checkpoint
+        Called between pieces of the work. The last piece, the search for eigenvalues, cannot be stopped.
+    largest
+        The most eigenvalues that are computed.
+    setting
+        What an operator changes to allow more, for the refusal.
 
     Raises
     ------
     InvalidOption
-        The loss is not a squared error, there is no mu and logvar, or min(N, D) is above `LARGEST_SPECTRUM`.
+        The loss is not a squared error, there is no mu and logvar, or min(N, D) is above `largest`.
     Overflow
         A variance or a bound beyond double precision.
     """
@@ -124,9 +143,10 @@ def collapse(batch: Batch, objective: Objective, report: Report, checkpoint: Che
         raise _unavailable(f"is there for {' and '.join(able)} only, not for {objective.loss.name}")
     if batch.mu is None:
         raise _unavailable("needs mu and logvar")
-    if min(batch.size, batch.feature_count) > LARGEST_SPECTRUM:
+    if min(batch.size, batch.feature_count) > largest:
         sizes = f"{batch.size} samples of {batch.feature_count} features"
-        raise _unavailable(f"takes at most {LARGEST_SPECTRUM} samples or features, and this batch has {sizes}")
+        limit = f"{largest} ({setting})" if setting else str(largest)
+        raise _unavailable(f"takes at most {limit} samples, or as many features, and this batch has {sizes}")
     with np.errstate(all="ignore"):  # what overflows is not finite, and is refused by name
         centre = _centre(batch, checkpoint)
         squares, spectrum = _squares(batch, centre, checkpoint), _spectrum(batch, centre, checkpoint)

@@ -34,6 +34,9 @@ _SHORT_ROW: Final = 64
 # The bits of a double that hold its exponent: all others cleared, a positive double is the power of two below it.
 _EXPONENT: Final = np.int64(0x7FF0_0000_0000_0000)
 
+# So few numbers are summed in Python.
+_FEW: Final = 48
+
 # Where a sum of magnitudes comes near the end of the range, sigma would be past it: such sums are taken 2**-128 as
 # large and scaled back, which is exact but for bits that are 900 places below the leading one.
 _NEARLY_TOO_LARGE: Final = 2.0**1020
@@ -123,6 +126,8 @@ def row_sums(a: Array, *, non_negative: bool = False) -> tuple[Array, Array]:
     """
     if a.shape[1] == 1:
         return a[:, 0].copy(), np.zeros(len(a))
+    if a.size <= _FEW and (sums := _sums_of_few(a)) is not None:
+        return sums
     if a.shape[1] < _SHORT_ROW:
         return _extracted_sums(_transposed(a), 0, non_negative=non_negative)
     return _extracted_sums(a, 1, non_negative=non_negative)
@@ -144,6 +149,8 @@ def column_sums(a: Array, *, non_negative: bool = False) -> tuple[Array, Array]:
     hi, lo
         Shape (L,) each, as in `row_sums`.
     """
+    if len(a) == 1:
+        return a[0].copy(), np.zeros_like(a[0])
     return _extracted_sums(a, 0, non_negative=non_negative)
 
 
@@ -168,6 +175,17 @@ def batch_sum(hi: Array, lo: Array, weight: Array | None = None) -> Sum:
         hi, lo = weight * hi, weight * lo
     high, low = row_sums(hi[np.newaxis])
     return Sum(*two_sum(float(high[0]), float(low[0]) + float(np.add.reduce(lo))))
+
+
+def _sums_of_few(a: Array) -> tuple[Array, Array] | None:
+    """Sum the rows of a small matrix in Python, which is done before NumPy has begun; None if a sum is not finite."""
+    rows = a.tolist()
+    try:
+        hi = [math.fsum(row) for row in rows]
+        lo = [math.fsum((*row, -high)) for row, high in zip(rows, hi, strict=True)]
+    except (OverflowError, ValueError):  # overflow, or infinities of either sign
+        return None
+    return np.array(hi), np.array(lo)
 
 
 def _transposed(a: Array) -> Array:

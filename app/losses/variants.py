@@ -7,6 +7,7 @@ it is published. So whatever a number is made of, its error is that of the eleme
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from functools import lru_cache
 from math import isfinite
 from typing import Final
 
@@ -21,8 +22,6 @@ DIGITS: Final = Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 
 Blame = Callable[[str], tuple[tuple[str | int, ...], ...]]
 """Says which arrays and samples, and which options, took a quantity beyond double precision."""
-
-_AGREE: Final = {variant: batch_reductions_agree(variant) for variant in VARIANTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +125,64 @@ def publish(value: Decimal, quantity: str, blame: Blame, variant: str | None = N
     Overflow
         It lies beyond double precision.
     """
-    published = float(value)
+    return _checked(float(value), quantity, blame, variant)
+
+
+def _checked(published: float, quantity: str, blame: Blame, variant: str | None) -> float:
+    """Refuse a number that lies beyond double precision."""
     if not isfinite(published):
         whose = "" if variant is None else f" of {variant}"
         what = f"takes {quantity}{whose} beyond double precision, past 1.8e308"
         raise refusal(Overflow, *(Fault(place, what) for place in blame(quantity)))
     return published
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighing:
+    """What a variant makes of the KL term's weight, whatever the values of the terms.
+
+    Attributes
+    ----------
+    title, of_reconstruction, of_kl, batch_reductions_agree
+        What its id says.
+    exact_unit_beta
+        `unit_beta` with all its digits.
+    unit_beta, effective_beta, implied_decoder_variance
+        In double precision, or infinite.
+    """
+
+    title: str
+    of_reconstruction: str
+    of_kl: str
+    batch_reductions_agree: bool
+    exact_unit_beta: Decimal
+    unit_beta: float
+    effective_beta: float
+    implied_decoder_variance: float | None
+
+
+@lru_cache(maxsize=64)  # whoever trains sends batches of one size
+def _weighings(
+    feature_count: int, latent_count: int, weight: Decimal, beta: Decimal, variance: Decimal | None
+) -> Mapping[str, _Weighing]:
+    """Work out what every variant makes of the weight of the KL term, in the decimal context `DIGITS`."""
+    a, b = factors(feature_count, weight), factors(latent_count, weight)
+    found = {}
+    for variant in VARIANTS:
+        of_reconstruction, _, of_kl = variant.partition("+")
+        unit_beta = a[of_reconstruction] / b[of_kl]
+        effective_beta = beta / unit_beta
+        found[variant] = _Weighing(
+            title=TITLES[variant],
+            of_reconstruction=of_reconstruction,
+            of_kl=of_kl,
+            batch_reductions_agree=batch_reductions_agree(variant),
+            exact_unit_beta=unit_beta,
+            unit_beta=float(unit_beta),
+            effective_beta=float(effective_beta),
+            implied_decoder_variance=None if variance is None else float(effective_beta * variance),
+        )
+    return found
 
 
 def variants(figures: Figures, blame: Blame) -> Mapping[str, Variant]:
@@ -158,29 +209,27 @@ def variants(figures: Figures, blame: Blame) -> Mapping[str, Variant]:
     published_kls = {way: publish(kls[way], "kl", blame, way) for way in TERM_REDUCTIONS}
     variance, error = figures.decoder_variance, figures.mean_squared_error
     best = None if variance is None or error is None else error / variance
+    weighted = {way: figures.beta * kl for way, kl in kls.items()}
     found = {}
-    for variant in VARIANTS:
-        of_reconstruction, _, of_kl = variant.partition("+")
-        unit_beta = a[of_reconstruction] / b[of_kl]
-        effective_beta = figures.beta / unit_beta
-        found[variant] = Variant(
-            title=TITLES[variant],
-            reconstruction=published[of_reconstruction],
-            kl=published_kls[of_kl],
-            total=publish(reconstructions[of_reconstruction] + figures.beta * kls[of_kl], "total", blame, variant),
-            scale=scales[of_reconstruction],
-            effective_beta=publish(effective_beta, "effective_beta", blame, variant),
-            implied_decoder_variance=(
-                None
-                if variance is None
-                else publish(effective_beta * variance, "implied_decoder_variance", blame, variant)
-            ),
-            batch_reductions_agree=_AGREE[variant],
-            kl_weight_for=KlWeightFor(
-                unit_beta=publish(unit_beta, "unit_beta", blame, variant),
-                optimal_variance=(
-                    None if best is None else publish(best * unit_beta, "optimal_variance", blame, variant)
-                ),
+    weighings = _weighings(figures.feature_count, figures.latent_count, figures.weight, figures.beta, variance)
+    for name, weighing in weighings.items():
+        of_reconstruction, of_kl, implied = (
+            weighing.of_reconstruction,
+            weighing.of_kl,
+            weighing.implied_decoder_variance,
+        )
+        found[name] = Variant(
+            weighing.title,
+            published[of_reconstruction],
+            published_kls[of_kl],
+            publish(reconstructions[of_reconstruction] + weighted[of_kl], "total", blame, name),
+            scales[of_reconstruction],
+            _checked(weighing.effective_beta, "effective_beta", blame, name),
+            None if implied is None else _checked(implied, "implied_decoder_variance", blame, name),
+            weighing.batch_reductions_agree,
+            KlWeightFor(
+                _checked(weighing.unit_beta, "unit_beta", blame, name),
+                None if best is None else publish(best * weighing.exact_unit_beta, "optimal_variance", blame, name),
             ),
         )
     return found

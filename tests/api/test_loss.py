@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.losses import LOSSES, VARIANTS
-from tests.inprocess import InProcess
+from tests.inprocess import InProcess, a_client
 
 PLAIN = {"x": [[1, 2, 3], [4, 5, 6]], "y": [[2, 1, 1], [2, 3, 4]]}
 TINY = PLAIN | {"mu": [[1, 1], [2, 0]], "logvar": [[0, 0], [0, 0]]}
@@ -121,6 +121,14 @@ def test_collapse_has_a_forecast_for_every_variant(client: InProcess) -> None:
     assert found["total_variance"] == 6.75
     assert [*found["variants"]] == [*VARIANTS]
     assert found["variants"]["mean_mean+sum_mean"] == {"kl_upper_bound": 2.25, "linear_directions": 1}
+
+
+def test_collapse_names_the_setting_that_bounds_it() -> None:
+    with a_client(max_spectrum=1) as client:
+        answer = client.loss(x=[[1, 2], [3, 4]], y=[[1, 2], [3, 4]], mu=[1, 2], logvar=[0, 0], include=["collapse"])
+    assert answer.status_code == 422
+    assert "at most 1 (LOSSGRID_MAX_SPECTRUM) samples" in answer.json()["detail"]
+    assert answer.json()["errors"][0]["pointer"] == "/include/0"
 
 
 def test_collapse_has_no_bound_without_a_kl_weight(client: InProcess) -> None:

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.losses import EPS, LOSSES, VARIANTS, Batch, Collapse, InvalidOption, Objective, Overflow, collapse
+from app.losses.collapse import LARGEST_SPECTRUM
 from tests.losses.cases import Arrays, arrays_for, reported, weighted_or_not
 
 SQUARED = ("squared_error", "half_squared_error")
@@ -156,7 +157,17 @@ def test_there_is_no_forecast_without_latents() -> None:
     assert caught.value.faults[0].path == ("include",)
 
 
-def test_there_is_no_forecast_of_too_many_directions() -> None:
-    with pytest.raises(InvalidOption, match="4096") as caught:
-        forecast(with_latents(np.zeros((4097, 4097), np.uint8)))
-    assert caught.value.faults[0].path == ("include",)
+@pytest.mark.parametrize("shape", [(4, 4), (4, 9), (9, 4)])
+def test_there_is_no_forecast_of_too_many_directions(shape: tuple[int, int]) -> None:
+    arrays = with_latents(np.random.default_rng(0).random(shape))
+    batch, objective, made = Batch.of(arrays), Objective.of(), reported(arrays)
+    assert len(collapse(batch, objective, made, largest=4).covariance_spectrum) == 4
+    for setting, said in (("", "at most 3 samples"), ("LIMIT", r"at most 3 \(LIMIT\) samples")):
+        with pytest.raises(InvalidOption, match=said) as caught:
+            collapse(batch, objective, made, largest=3, setting=setting)
+        assert caught.value.faults[0].path == ("include",)
+
+
+def test_there_is_a_limit_where_none_is_given() -> None:
+    with pytest.raises(InvalidOption, match=str(LARGEST_SPECTRUM)):
+        forecast(with_latents(np.zeros((LARGEST_SPECTRUM + 1, LARGEST_SPECTRUM + 1), np.uint8)))
