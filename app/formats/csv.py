@@ -58,6 +58,8 @@ class _Table(NamedTuple):
         What stands between the numbers of a line.
     width
         How many numbers the first one has.
+    block_bytes
+        How long the blocks are into which they are cut.
     """
 
     start: int
@@ -65,6 +67,7 @@ class _Table(NamedTuple):
     first: int
     separator: bytes
     width: int
+    block_bytes: int
 
 
 def read(  # noqa: PLR0913 - where the text is, and what to heed
@@ -76,6 +79,7 @@ def read(  # noqa: PLR0913 - where the text is, and what to heed
     accelerated: bool = ACCELERATED,
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
+    block_bytes: int = BLOCK_BYTES,
 ) -> NDArray[np.float64]:
     """Read numbers between commas or semicolons, a sample in every line.
 
@@ -92,6 +96,8 @@ def read(  # noqa: PLR0913 - where the text is, and what to heed
         Gives the room for the array.
     checkpoint
         Called between blocks of text; what it raises passes through.
+    block_bytes
+        How long a block may be, cells that are longer excepted; it is for tests to make it short.
 
     Returns
     -------
@@ -107,7 +113,7 @@ def read(  # noqa: PLR0913 - where the text is, and what to heed
     """
     end = len(body) if stop is None else stop
     _check_encoding(name, body, start, end, checkpoint)
-    table = _table(body, start, end)
+    table = _table(body, start, end, block_bytes)
     if table.start == table.stop:
         detail = "holds no numbers; a sample in every line is wanted"
         raise refused(Ragged, name, detail)
@@ -120,7 +126,7 @@ def read(  # noqa: PLR0913 - where the text is, and what to heed
     return _second_look(name, body, table, scratch, checkpoint)
 
 
-def _table(body: Body, start: int, stop: int) -> _Table:
+def _table(body: Body, start: int, stop: int, block_bytes: int) -> _Table:
     """Find the lines that hold numbers."""
     if body[start : start + len(codecs.BOM_UTF8)] == codecs.BOM_UTF8:
         start += len(codecs.BOM_UTF8)
@@ -134,7 +140,7 @@ def _table(body: Body, start: int, stop: int) -> _Table:
         first, start = 2, min(end + 1, stop)
         end = _end(body, b"\n", start, stop)
     separator = b";" if _end(body, b";", start, end) < end else b","
-    return _Table(start, stop, first, separator, occurrences(separator, body, start, end) + 1)
+    return _Table(start, stop, first, separator, occurrences(separator, body, start, end) + 1, block_bytes)
 
 
 def _end(body: Body, mark: bytes, start: int, stop: int) -> int:
@@ -176,13 +182,13 @@ def _check_encoding(name: str, body: Body, start: int, stop: int, checkpoint: Ch
 def _cuts(body: Body, table: _Table) -> Iterator[tuple[int, int, bool]]:
     """Cut lines into blocks: where each begins, where it ends, and whether a line ends there."""
     start = table.start
-    while table.stop - start > BLOCK_BYTES:
-        block = body[start : start + BLOCK_BYTES]
+    while table.stop - start > table.block_bytes:
+        block = body[start : start + table.block_bytes]
         cut = block.rfind(b"\n")
         ends = cut >= 0
         if not ends:
             cut = block.rfind(table.separator)
-        stop = start + cut if cut >= 0 else _end_of_cell(body, table, start + BLOCK_BYTES)
+        stop = start + cut if cut >= 0 else _end_of_cell(body, table, start + table.block_bytes)
         ends = ends or body[stop : stop + 1] != table.separator
         yield start, stop, ends
         start = stop + 1
