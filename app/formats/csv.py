@@ -8,8 +8,10 @@ through the text in blocks, so that no copy of it is made.
 
 import codecs
 import itertools
+import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
@@ -33,7 +35,7 @@ _NUMBER = rb"[ \t]*+[+-]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]
 _CELL = re.compile(_NUMBER)
 _NAN = rb"[ \t]*+[+-]?+(?:nan|inf(?:inity)?|n/?a)[ \t]*+"
 _NOT_FINITE = re.compile(_NAN, re.IGNORECASE)
-_LINES = {separator: re.compile(rb"%b(?:%b%b)*+" % (_NUMBER, separator, _NUMBER)) for separator in (b",", b";")}
+_LINES = {separator: re.compile(rb"%b(?:[%b\n]%b)*+" % (_NUMBER, separator, _NUMBER)) for separator in (b",", b";")}
 _NAME = rb"(?!%b(?:SEPARATOR|\Z))[ \t]*+[\"'#A-Za-z_\x80-\xff][^SEPARATOR]*+" % _NAN
 _HEADINGS = {
     separator: re.compile(
@@ -58,6 +60,8 @@ class _Table(NamedTuple):
         What stands between the numbers of a line.
     width
         How many numbers the first one has.
+    block_bytes
+        How long the blocks are into which they are cut.
     """
 
     start: int
@@ -65,6 +69,7 @@ class _Table(NamedTuple):
     first: int
     separator: bytes
     width: int
+    block_bytes: int
 
 
 def read(  # noqa: PLR0913 - where the text is, and what to heed
@@ -76,6 +81,7 @@ def read(  # noqa: PLR0913 - where the text is, and what to heed
     accelerated: bool = ACCELERATED,
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
+    block_bytes: int = BLOCK_BYTES,
 ) -> NDArray[np.float64]:
     """Read numbers between commas or semicolons, a sample in every line.
 
@@ -92,6 +98,8 @@ def read(  # noqa: PLR0913 - where the text is, and what to heed
         Gives the room for the array.
     checkpoint
         Called between blocks of text; what it raises passes through.
+    block_bytes
+        How long a block may be, cells that are longer excepted; it is for tests to make it short.
 
     Returns
     -------
@@ -107,12 +115,14 @@ def read(  # noqa: PLR0913 - where the text is, and what to heed
     """
     end = len(body) if stop is None else stop
     _check_encoding(name, body, start, end, checkpoint)
-    table = _table(body, start, end)
+    table = _table(body, start, end, block_bytes)
     if table.start == table.stop:
         detail = "holds no numbers; a sample in every line is wanted"
         raise refused(Ragged, name, detail)
     try:
-        found = numbers_in(_as_json(body, table), accelerated=accelerated, scratch=scratch, checkpoint=checkpoint)
+        found = numbers_in(
+            _as_json(body, table, checkpoint), accelerated=accelerated, scratch=scratch, checkpoint=checkpoint
+        )
     except (msgspec.MsgspecError, ValueError):
         found = None
     if found is not None and (found.all() or not _has_negative_zeros(body, table, checkpoint)):
@@ -120,7 +130,7 @@ def read(  # noqa: PLR0913 - where the text is, and what to heed
     return _second_look(name, body, table, scratch, checkpoint)
 
 
-def _table(body: Body, start: int, stop: int) -> _Table:
+def _table(body: Body, start: int, stop: int, block_bytes: int) -> _Table:
     """Find the lines that hold numbers."""
     if body[start : start + len(codecs.BOM_UTF8)] == codecs.BOM_UTF8:
         start += len(codecs.BOM_UTF8)
@@ -134,7 +144,7 @@ def _table(body: Body, start: int, stop: int) -> _Table:
         first, start = 2, min(end + 1, stop)
         end = _end(body, b"\n", start, stop)
     separator = b";" if _end(body, b";", start, end) < end else b","
-    return _Table(start, stop, first, separator, occurrences(separator, body, start, end) + 1)
+    return _Table(start, stop, first, separator, occurrences(separator, body, start, end) + 1, block_bytes)
 
 
 def _end(body: Body, mark: bytes, start: int, stop: int) -> int:
@@ -176,13 +186,13 @@ def _check_encoding(name: str, body: Body, start: int, stop: int, checkpoint: Ch
 def _cuts(body: Body, table: _Table) -> Iterator[tuple[int, int, bool]]:
     """Cut lines into blocks: where each begins, where it ends, and whether a line ends there."""
     start = table.start
-    while table.stop - start > BLOCK_BYTES:
-        block = body[start : start + BLOCK_BYTES]
+    while table.stop - start > table.block_bytes:
+        block = body[start : start + table.block_bytes]
         cut = block.rfind(b"\n")
         ends = cut >= 0
         if not ends:
             cut = block.rfind(table.separator)
-        stop = start + cut if cut >= 0 else _end_of_cell(body, table, start + BLOCK_BYTES)
+        stop = start + cut if cut >= 0 else _end_of_cell(body, table, start + table.block_bytes)
         ends = ends or body[stop : stop + 1] != table.separator
         yield start, stop, ends
         start = stop + 1
@@ -196,14 +206,14 @@ def _end_of_cell(body: Body, table: _Table, start: int) -> int:
     return _end(body, table.separator, start, line)
 
 
-def _as_json(body: Body, table: _Table) -> Text:
+def _as_json(body: Body, table: _Table, checkpoint: Checkpoint) -> Text:
     """Let the lines be lists; where each has one number, let all be one list."""
 
     def blocks() -> Iterator[Block]:
         return _blocks(body, table)
 
     def count() -> int:
-        return occurrences(table.separator + b"\n", body, table.start, table.stop) + 1
+        return occurrences(table.separator + b"\n", body, table.start, table.stop, checkpoint) + 1
 
     return Text(min(table.width, 2), blocks, count)
 
@@ -240,55 +250,104 @@ def _has_negative_zeros(body: Body, table: _Table, checkpoint: Checkpoint) -> bo
     return body[max(table.start, table.stop - 2) : table.stop] == b"-0"
 
 
-def _rows(body: Body, table: _Table, checkpoint: Checkpoint) -> Iterator[tuple[bytes, bool]]:
-    """Give the lines one by one, or pieces of those that are very long, and whether the line ends there."""
-    for start, stop, ends in _cuts(body, table):
-        checkpoint()
-        *lines, last = body[start:stop].split(b"\n")
-        for line in lines:
-            yield line.removesuffix(b"\r"), True
-        yield last.removesuffix(b"\r") if ends else last, ends
-
-
 def _second_look(name: str, body: Body, table: _Table, scratch: Scratch, checkpoint: Checkpoint) -> NDArray[np.float64]:
     """Read a text line by line, or say what is wrong with it and where."""
-    separator, width, pattern = table.separator, table.width, _LINES[table.separator]
-    flat = scratch.empty(occurrences(separator + b"\n", body, table.start, table.stop, checkpoint) + 1)
-    faults: list[tuple[type[DecodeError], Fault]] = []
-    index = column = filled = 0
-    is_good = True
-    for row, ends in _rows(body, table, checkpoint):
-        place, count = f"line {table.first + index}", row.count(separator) + 1
-        if pattern.fullmatch(row):
-            read = np.fromiter(map(float, row.split(separator)), np.float64, count)
-            for offset in np.flatnonzero(np.isinf(read))[:_MOST_FAULTS].tolist():
-                detail = f"({place}, column {column + offset + 1}) is beyond the range of a double"
-                faults.append((OutOfRange, Fault((name, index, column + offset), detail)))
-            flat[filled : filled + count] = read
-            filled += count
-        else:
-            is_good = False
-            faults += itertools.islice(_cells(name, row.split(separator), index, column, place), _MOST_FAULTS)
-        column += count
-        if ends:
-            if is_good and column != width:
-                detail = f"({place}) has {column} numbers; {width} are wanted, as in the line of the first numbers"
-                faults.append((Ragged, Fault((name, index), detail)))
-            index, column, is_good = index + 1, 0, True
-        if len(faults) >= _MOST_FAULTS:
+    count = occurrences(table.separator + b"\n", body, table.start, table.stop, checkpoint) + 1
+    reading = _Reading(name, table, scratch.empty(count))
+    for start, stop, ends in _cuts(body, table):
+        checkpoint()
+        text = body[start:stop].replace(b"\r\n", b"\n")
+        reading.read(text.removesuffix(b"\r") if ends else text, ends=ends)
+        if len(reading.faults) >= _MOST_FAULTS:
             break
-    if faults:
-        listed = [fault for _, fault in faults[:_MOST_FAULTS]]
-        raise faults[0][0](sentence(listed[:1]), *listed)
-    return flat.reshape((-1, width) if width > 1 else -1)
+    if reading.faults:
+        listed = [fault for _, fault in reading.faults[:_MOST_FAULTS]]
+        raise reading.faults[0][0](sentence(listed[:1]), *listed)
+    return reading.flat.reshape((-1, table.width) if table.width > 1 else -1)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How far the second look is.
+
+    Attributes
+    ----------
+    flat, filled
+        The numbers, and how many there are.
+    faults
+        What is wrong, in the order of the text; some twenty at most.
+    index, column, is_good
+        Of the line that is being read: its index, how many cells it had so far, and whether all were numbers.
+    """
+
+    name: str
+    table: _Table
+    flat: NDArray[np.float64]
+    filled: int = 0
+    faults: list[tuple[type[DecodeError], Fault]] = field(default_factory=list)
+    index: int = 0
+    column: int = 0
+    is_good: bool = True
+
+    def read(self, text: bytes, *, ends: bool) -> None:
+        """Go on by some lines, the last of which may not end here."""
+        if ends and not self.column and self._read_good_lines(text):
+            return
+        *lines, last = text.split(b"\n")
+        for line in lines:
+            self._read_line(line, ends=True)
+            if len(self.faults) >= _MOST_FAULTS:
+                return
+        self._read_line(last, ends=ends)
+
+    def _read_good_lines(self, text: bytes) -> bool:
+        """Read whole lines at once, if nothing is wrong with any of them."""
+        separator, width = self.table.separator, self.table.width
+        if not _LINES[separator].fullmatch(text):
+            return False
+        if any(line.count(separator) != width - 1 for line in text.split(b"\n")):
+            return False
+        cells = text.replace(b"\n", separator).split(separator)
+        if not self._keep(cells):
+            return False
+        self.index += len(cells) // width
+        return True
+
+    def _read_line(self, line: bytes, *, ends: bool) -> None:
+        """Read a line or a piece of one, cell by cell if something is wrong with it."""
+        separator, width = self.table.separator, self.table.width
+        place, cells = f"line {self.table.first + self.index}", line.split(separator)
+        if not (_LINES[separator].fullmatch(line) and self._keep(cells)):
+            found = _cells(self.name, cells, self.index, self.column, place)
+            self.faults += itertools.islice(found, _MOST_FAULTS)
+            self.is_good = False
+        self.column += len(cells)
+        if ends:
+            if self.is_good and self.column != width:
+                detail = f"({place}) has {self.column} numbers; {width} are wanted, as in the line of the first numbers"
+                self.faults.append((Ragged, Fault((self.name, self.index), detail)))
+            self.index, self.column, self.is_good = self.index + 1, 0, True
+
+    def _keep(self, cells: list[bytes]) -> bool:
+        """Put numbers behind those that are there, if a double can hold them all."""
+        read = np.fromiter(map(float, cells), np.float64, len(cells))
+        if not np.isfinite(read).all():
+            return False
+        self.flat[self.filled : self.filled + len(read)] = read
+        self.filled += len(read)
+        return True
 
 
 def _cells(
     name: str, cells: list[bytes], index: int, before: int, place: str
 ) -> Iterator[tuple[type[DecodeError], Fault]]:
-    """Find the cells of a line that are no numbers; so many cells are before them in it."""
+    """Find the cells of a line that are no numbers of a double's range; so many cells are before them in it."""
     for column, cell in enumerate(cells, before):
-        if not _CELL.fullmatch(cell):
+        if _CELL.fullmatch(cell):
+            if math.isinf(float(cell)):
+                detail = f"({place}, column {column + 1}) is beyond the range of a double"
+                yield OutOfRange, Fault((name, index, column), detail)
+        else:
             what = "is empty" if not cell.strip() else "is NaN or infinite" if _NOT_FINITE.fullmatch(cell) else ""
             what = what or ("has a decimal comma" if b"," in cell else "is not a number")
             detail = f"({place}, column {column + 1}) {what}; a finite number with a decimal point is wanted"

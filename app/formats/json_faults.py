@@ -40,7 +40,7 @@ from app.formats.json_numerals import flat_numbers
 from app.formats.json_outline import EMPTY, STEP, WHITE, Lattice, lattice, outline
 from app.formats.scratch import Body, Scratch
 from app.formats.submission import ARRAYS, Submission
-from app.losses.checkpoint import Checkpoint
+from app.losses.checkpoint import Checkpoint, go_on
 from app.losses.errors import Fault, InvalidOption, spelled
 from app.losses.refusals import sentence
 
@@ -90,7 +90,8 @@ _KINDS = {
     b"{": "an object",
     b"[": "a list",
 }
-_NOT_A_NUMBER = re.compile(rb'[ntf"{]')  # none of which is in the rest of null, true and false
+_STRANGERS = (b"n", b"t", b"f", b'"', b"{")
+_NOT_A_NUMBER = re.compile(b"[%b]" % b"".join(_STRANGERS))  # none of which is in the rest of null, true and false
 # A name as far as anything looks at it: `nearest` takes no more, and no field is as long.
 _NAME = re.compile(rb'"(?:%b%b|\\u[0-9a-fA-F]{4}|\\.|[^"\\\x80-\xff]|[\xc0-\xff][\x80-\xbf]++){0,64}+' % (_HIGH, _LOW))
 _NOT_PUNCTUATION = bytes(set(range(256)) - set(b"[],"))
@@ -306,9 +307,11 @@ def _malformed(body: Body, offset: int, what: str) -> Malformed:
     )
 
 
-def _slices(body: Body, start: int, stop: int) -> Iterator[bytes]:
+def _slices(body: Body, start: int, stop: int, checkpoint: Checkpoint = go_on) -> Iterator[bytes]:
     """Cut a text into blocks wherever they end."""
-    return (body[place : min(place + _BLOCK_BYTES, stop)] for place in range(start, stop, _BLOCK_BYTES))
+    for place in range(start, stop, _BLOCK_BYTES):
+        checkpoint()
+        yield body[place : min(place + _BLOCK_BYTES, stop)]
 
 
 def _after_white(body: Body, start: int, stop: int) -> int:
@@ -411,7 +414,7 @@ def _array(body: Body, member: _Member, heeded: Circumstances, findings: _Findin
         findings.add(NotANumber if kind else Ragged, (name,), f"is {kind or 'a number'}; {wanted}")
         return None
 
-    if any(body.find(mark, start, stop) >= 0 for mark in (b"n", b"t", b"f", b'"', b"{")):
+    if any(mark in block for block in _slices(body, start, stop, heeded.checkpoint) for mark in _STRANGERS):
         trail = _Trail()
         for _, text in _calmer(body, start, stop):
             heeded.checkpoint()

@@ -89,6 +89,6 @@ def _end_of_array(body: Body, start: int, checkpoint: Checkpoint) -> int:
 def _end_of_option(body: Body, start: int) -> int:
     """Find the end of a short option; 0 if it is none."""
     text = body[start : start + LONGEST_OPTION + 1]
-    found = _OPTION.match(text)
+    found = None if text[:1] in WHITE else _OPTION.match(text)  # there was more white space than is passed over
     stop = len(found[0].rstrip(WHITE)) if found else 0
     return start + stop if 0 < stop <= LONGEST_OPTION else 0

@@ -81,6 +81,7 @@ def numbers(  # noqa: PLR0913 - where the text is, and what to heed
     accelerated: bool = ACCELERATED,
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
+    block_bytes: int = BLOCK_BYTES,
 ) -> NDArray[np.float64]:
     """Read nested lists of numbers.
 
@@ -96,6 +97,8 @@ def numbers(  # noqa: PLR0913 - where the text is, and what to heed
         Gives the room for the array.
     checkpoint
         Called before each block.
+    block_bytes
+        How long a block may be, numerals that are longer excepted; it is for tests to make it short.
 
     Returns
     -------
@@ -116,7 +119,7 @@ def numbers(  # noqa: PLR0913 - where the text is, and what to heed
         raise ValueError("not an array, or nested too deeply")
 
     def cut() -> Iterator[Block]:
-        return _cut(body, start, end, rank)
+        return _cut(body, start, end, rank, block_bytes)
 
     def count() -> int:
         return occurrences(b",", body, start, end, checkpoint) + 1
@@ -124,13 +127,13 @@ def numbers(  # noqa: PLR0913 - where the text is, and what to heed
     return numbers_in(Text(rank, cut, count), accelerated=accelerated, scratch=scratch, checkpoint=checkpoint)
 
 
-def _cut(body: Body, start: int, stop: int, rank: int) -> Iterator[Block]:
+def _cut(body: Body, start: int, stop: int, rank: int, block_bytes: int) -> Iterator[Block]:
     """Cut the text of an array at commas; what is cut wrongly, because it is no array, is no good block either."""
     opened = 0
-    while stop - start > BLOCK_BYTES:
-        comma = body.rfind(b",", start, start + BLOCK_BYTES)
+    while stop - start > block_bytes:
+        comma = body.rfind(b",", start, start + block_bytes)
         if comma < 0:
-            comma = body.find(b",", start + BLOCK_BYTES, min(start + _LONGEST_NUMERAL, stop))
+            comma = body.find(b",", start + block_bytes, min(start + _LONGEST_NUMERAL, stop))
         if comma < 0:
             break
         text = body[start:comma]
@@ -217,7 +220,7 @@ def _measured_block(whole: bytes, block: Block, lists: int, lengths: "_Lengths")
     try:
         root = parsed(whole)
         read = np.frombuffer(root.as_buffer(of_type="d"))
-    except (AttributeError, *REFUSALS):
+    except REFUSALS:
         numbers_of(whole, accelerated=False)
         return None
     if lengths.add(root, block.opened, block.left) != lists:

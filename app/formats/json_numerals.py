@@ -63,7 +63,14 @@ def parsed(text: bytes) -> Any:  # noqa: ANN401 - a proxy, which has no public t
 
 
 def numbers_of(text: bytes, *, accelerated: bool) -> NDArray[np.float64]:
-    """Read nested lists of numbers, checking their grammar; what they nest like is lost.
+    """Read nested lists of numbers, checking their grammar; how they nest is lost.
+
+    Parameters
+    ----------
+    text
+        It begins with a bracket.
+    accelerated
+        Whether simdjson reads it.
 
     Raises
     ------
@@ -73,7 +80,7 @@ def numbers_of(text: bytes, *, accelerated: bool) -> NDArray[np.float64]:
     if accelerated:
         try:
             return np.frombuffer(parsed(text).as_buffer(of_type="d"))
-        except (AttributeError, *REFUSALS):  # the first of a document that is no list
+        except REFUSALS:
             pass
     msgspec.json.decode(text, type=msgspec.Raw)
     return _listed(text.translate(_BRACKETS_AS_SPACES))

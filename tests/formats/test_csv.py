@@ -1,16 +1,18 @@
 """Text: numbers are correctly rounded however they are written, and what is wrong has a line and a column."""
 
 import json
+import mmap
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from app.formats.csv import read
 from app.formats.errors import DecodeError, Malformed, NotANumber, OutOfRange, Ragged
+from app.formats.json_numerals import ACCELERATED
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 tables = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=finite)
@@ -145,3 +147,117 @@ def test_any_bytes_are_refused_or_finite_numbers(text: bytes) -> None:
         return
     assert found.size > 0
     assert np.isfinite(found).all()
+
+
+READERS = [False, True] if ACCELERATED else [False]
+cells = st.sampled_from(
+    [
+        "1",
+        "2.5",
+        "-0",
+        "-0.0",
+        ".5",
+        "5.",
+        "+1",
+        " 1",
+        "1\t",
+        "01",
+        "1e5",
+        "1e999",
+        "",
+        "x",
+        "[1",
+        "1]",
+        "nan",
+        "0.1234567",
+    ]
+)
+lines = st.lists(st.lists(cells, min_size=1, max_size=4), min_size=1, max_size=6)
+
+
+def outcome_of(text: bytes, block_bytes: int, *, accelerated: bool) -> object:
+    try:
+        found = read("x", text, accelerated=accelerated, block_bytes=block_bytes)
+    except DecodeError as error:
+        return type(error), error.detail, error.faults
+    return found.shape, found.tobytes()
+
+
+@settings(max_examples=400)
+@given(
+    lines=lines, separator=st.sampled_from(",;"), end=st.sampled_from(["\n", "\r\n"]), block_bytes=st.integers(1, 40)
+)
+@example(lines=[["1"], ["2.5", "1"]], separator=",", end="\n", block_bytes=3)
+@example(lines=[["1", "1"], ["2.5"], ["1"]], separator=",", end="\n", block_bytes=3)
+def test_a_text_means_the_same_in_blocks_of_any_length_by_either_reader(
+    lines: list[list[str]], separator: str, end: str, block_bytes: int
+) -> None:
+    text = end.join(map(separator.join, lines)).encode()
+    wanted = outcome_of(text, 1 << 17, accelerated=False)
+    for accelerated in READERS:
+        assert outcome_of(text, block_bytes, accelerated=accelerated) == wanted
+
+
+@pytest.mark.parametrize("block_bytes", [1, 3, 1 << 17])
+@pytest.mark.parametrize(
+    "text", [b"7,b\n1,2\n.5,5.\n01,-0", b"1,2\r\n.5,x\r\n1,1e999\r\n3", b"1\n2,3\n4", b".5,1\n2,3,4\n"]
+)
+def test_the_second_look_says_the_same_in_blocks_of_any_length(text: bytes, block_bytes: int) -> None:
+    assert outcome_of(text, block_bytes, accelerated=False) == outcome_of(text, 1 << 10, accelerated=False)
+
+
+@pytest.mark.parametrize("text", [b"1,.5\n", b"1,2\n"])
+def test_a_part_of_a_mapped_body_is_read(text: bytes) -> None:
+    whole = text * 40_000
+    with mmap.mmap(-1, len(whole) + 20) as body:
+        body[7 : 7 + len(whole)] = whole
+        found = read("x", body, 7, 7 + len(whole))
+    assert found.shape == (40_000, 2)
+    assert found[-1].tolist() == found[0].tolist()
+
+
+@pytest.mark.parametrize("text", [b"1,2\n3,4\n", b"1,.5\n", b"0,-0\n", b"1\n"])
+def test_reading_is_stopped_between_blocks(text: bytes) -> None:
+    def stop() -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise InterruptedError
+
+    for pieces in (1, 3, 5):
+        left = [pieces]
+        with pytest.raises(InterruptedError):
+            read("x", text * 100_000, checkpoint=stop)
+
+
+def test_cells_longer_than_a_block_are_read() -> None:
+    long = b"0." + b"5" * 300_000
+    for text in (b"1," + long + b"\n" + long + b",2", long + b"\n1\n" + long, long + b"," + long):
+        assert read("x", text).size == text.count(b",") + text.count(b"\n") + 1
+        assert read("x", text.replace(b"0.5", b".5")).tolist() == read("x", text).tolist()
+
+
+def test_a_long_line_in_a_column_of_single_numbers_is_no_number_more() -> None:
+    with pytest.raises(Ragged, match="line 2"):
+        read("x", b"1\n" + b"1" * 100 + b"," + b"1" * 100, block_bytes=110)
+
+
+def test_a_heading_that_is_too_long_is_none() -> None:
+    heading = b",".join([b"pixel"] * 1000)
+
+    assert read("x", heading + b"\n" + b",".join([b"1"] * 1000)).shape == (1, 1000)
+    with pytest.raises(NotANumber):
+        read("x", heading * 900 + b"\n1")
+
+
+@pytest.mark.parametrize("place", range(131_060, 131_080, 3))
+def test_characters_across_the_end_of_a_block_are_whole(place: int) -> None:
+    heading = "ä" + "a" * (place - 1) + "äöü€"
+
+    assert read("x", f"{heading}\n1".encode()) == 1
+    with pytest.raises(Malformed, match=r"line 1\)"):
+        read("x", heading.encode() + b"\xff\n1")
+
+
+@pytest.mark.parametrize("count", [1, 200_000])
+def test_lines_at_the_end_that_are_empty_mean_nothing(count: int) -> None:
+    assert read("x", b"1,2" + b"\r\n\n" * count).tolist() == [[1, 2]]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import mmap
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 from app.formats.errors import DecodeError, DuplicateField, Malformed, NotANumber, OutOfRange, UnknownField
 from app.formats.json import decode, encode
 from app.formats.json_numbers import numbers
+from app.formats.json_numerals import ACCELERATED
 from app.formats.reply import Reply
+from app.formats.scratch import Body
 from app.formats.submission import Submission
 from app.losses.errors import InvalidOption
 from tests.formats.cases_json import FIELDS, REFUSED, Refused
@@ -29,7 +32,7 @@ def submitted(document: Mapping[str, Any]) -> Submission:
     return decode(json.dumps(document).encode(), FIELDS)
 
 
-def refusal(body: bytes, **limits: Any) -> DecodeError | InvalidOption:  # noqa: ANN401 - of several types
+def refusal(body: Body, **limits: Any) -> DecodeError | InvalidOption:  # noqa: ANN401 - of several types
     with pytest.raises((DecodeError, InvalidOption)) as caught:
         decode(body, FIELDS, **limits)
     error = caught.value
@@ -37,9 +40,9 @@ def refusal(body: bytes, **limits: Any) -> DecodeError | InvalidOption:  # noqa:
     return error
 
 
-def outcome_of(body: bytes) -> Submission | DecodeError:
+def outcome_of(body: bytes, *, accelerated: bool = ACCELERATED) -> Submission | DecodeError:
     try:
-        return decode(body, FIELDS)
+        return decode(body, FIELDS, accelerated=accelerated)
     except DecodeError as error:
         return error
 
@@ -60,6 +63,29 @@ def test_a_bad_body_is_refused_with_its_kind_place_and_words(case: Refused) -> N
     assert getattr(error, "offset", None) == case.offset
     assert case.words in error.detail
     assert len(error.detail) < 500
+
+
+@pytest.mark.skipif(not ACCELERATED, reason="there is one way to read numbers only")
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: f"{case.body[:40]!r}")
+def test_without_the_accelerator_a_bad_body_meets_the_same_refusal(case: Refused) -> None:
+    fast, plain_one = refusal(case.body), refusal(case.body, accelerated=False)
+
+    assert type(plain_one) is type(fast)
+    assert plain_one.faults == fast.faults
+    assert plain_one.detail == fast.detail
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: f"{case.body[:40]!r}")
+def test_a_bad_body_in_a_mapped_file_meets_the_same_refusal(case: Refused) -> None:
+    if not case.body:
+        return
+    with mmap.mmap(-1, len(case.body)) as body:
+        body[:] = case.body
+        fast, mapped = refusal(case.body), refusal(body)
+
+    assert type(mapped) is type(fast)
+    assert mapped.faults == fast.faults
+    assert mapped.detail == fast.detail
 
 
 @given(array=arrays)
@@ -317,8 +343,11 @@ def plain(value: object) -> object:
 @settings(max_examples=400)
 @given(body=mutants | documents | soups | soups.map(lambda soup: b'{"x":' + soup + b"}") | st.binary(max_size=40))
 def test_whatever_is_sent_is_a_submission_or_a_decode_error(body: bytes) -> None:
-    outcome = outcome_of(body)
+    outcome, other = outcome_of(body), outcome_of(body, accelerated=False)
+    assert type(other) is type(outcome)
     if isinstance(outcome, DecodeError):
+        assert isinstance(other, DecodeError)
+        assert (other.detail, other.faults) == (outcome.detail, outcome.faults)
         assert len(outcome.faults) <= 20
         assert outcome.detail.isascii()
         assert outcome.offset is None or 0 <= outcome.offset <= len(body)
@@ -328,8 +357,11 @@ def test_whatever_is_sent_is_a_submission_or_a_decode_error(body: bytes) -> None
     assert document.keys() == outcome.arrays.keys() | outcome.options.keys()
     for name, option in outcome.options.items():
         assert option == document[name]
+    assert isinstance(other, Submission)
+    assert other.options == outcome.options
     for name, array in outcome.arrays.items():
         np.testing.assert_array_equal(array, np.array(document[name], dtype=np.float64), strict=True)
+        np.testing.assert_array_equal(other.arrays[name], array, strict=True)
 
 
 @settings(max_examples=300)

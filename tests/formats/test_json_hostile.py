@@ -17,6 +17,7 @@ import pytest
 from app.formats.errors import DecodeError, Malformed, NotANumber, OutOfRange, Ragged, UnknownField
 from app.formats.json import decode
 from app.formats.json_numbers import numbers
+from app.formats.json_numerals import ACCELERATED
 from app.formats.json_outline import outline
 from app.losses.errors import InvalidOption, LossInputError
 from tests.formats.cases_json import FIELDS
@@ -70,7 +71,7 @@ def body_of(name: str, size: int = SIZE) -> bytes:
     return start + filling * (size // len(filling)) + end
 
 
-def longest_wait_during(work: Callable[[], None]) -> float:
+def longest_wait_during(work: Callable[[], object]) -> float:
     """Measure how long another thread that wants to run every millisecond had to wait at most."""
     waits, done = [0.0], threading.Event()
 
@@ -143,6 +144,80 @@ def test_a_hostile_body_takes_little_more_memory_than_it_is_long(name: str) -> N
     run = subprocess.run([sys.executable, "-c", GROWTH, name], capture_output=True, text=True, check=True)  # noqa: S603 - our own program
 
     assert int(run.stdout) < GROWTH_MIB
+
+
+GOOD = {
+    "doubles": b"[" + b"0.8414709848078965," * 99 + b"-1e-17],",
+    "rows of one": b"[0.25],",
+    "digits": b"0,",
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("accelerated", [True, False] if ACCELERATED else [False])
+def test_a_good_body_lets_others_run(name: str, *, accelerated: bool) -> None:
+    rows = GOOD[name] * (SIZE // 2 // len(GOOD[name])) + GOOD[name][:-1]
+    body = b'{"x":[' + rows + b'],"y":[' + rows + b"]}"
+
+    assert longest_wait_during(lambda: decode(body, FIELDS, accelerated=accelerated)) < HELD_SECONDS
+
+
+GOOD_GROWTH = """
+import sys
+from app.formats.csv import read
+from app.formats.json import decode
+from tests.formats.cases_json import FIELDS
+from tests.formats.test_json_hostile import GOOD
+
+def kibibytes(key):
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(key))
+
+def written(size):
+    if sys.argv[1] == "table":
+        return b"0.5,0.25\\n" * (size // 9)
+    rows = GOOD[sys.argv[1]] * (size // 2 // len(GOOD[sys.argv[1]])) + GOOD[sys.argv[1]][:-1]
+    return b'{"x":[' + rows + b'],"y":[' + rows + b"]}"
+
+def taken(body):
+    return read("x", body) if sys.argv[1] == "table" else decode(body, FIELDS)
+
+taken(written(2_000_000))
+body = written(32 << 20)
+open("/proc/self/clear_refs", "w").write("5")
+before = kibibytes("VmRSS")
+found = taken(body)
+print((kibibytes("VmHWM") - before) / 32 / 1024)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the highest memory anew")
+@pytest.mark.parametrize(("name", "most"), [("doubles", 1.0), ("rows of one", 1.8), ("digits", 4.3), ("table", 2.2)])
+def test_a_good_body_takes_little_more_memory_than_its_arrays(name: str, most: float) -> None:
+    run = subprocess.run([sys.executable, "-c", GOOD_GROWTH, name], capture_output=True, text=True, check=True)  # noqa: S603 - our own program
+
+    assert float(run.stdout) < most
+
+
+@pytest.mark.parametrize(
+    "name", ["the last null", "beyond range", "escaped letters in x", "the last row", "last digits"]
+)
+def test_a_second_look_can_be_stopped(name: str) -> None:
+    body = body_of(name, 1 << 20) if name in HOSTILE else b'{"x":[[],[' + b"0.5," * 200_000 + b"1]]}"
+    pieces = [0]
+
+    def count() -> None:
+        pieces[0] += 1
+
+    def stop() -> None:
+        pieces[0] -= 1
+        if not pieces[0]:
+            raise InterruptedError
+
+    with pytest.raises((DecodeError, LossInputError)):
+        decode(body, FIELDS, checkpoint=count)
+    assert pieces[0] > 8
+    with pytest.raises(InterruptedError):  # at the last one
+        decode(body, FIELDS, checkpoint=stop)
 
 
 def test_a_body_of_many_strings_is_read_all_the_same() -> None:
