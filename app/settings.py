@@ -6,6 +6,7 @@ project and are ignored.
 """
 
 import os
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationError
@@ -83,7 +84,7 @@ class Settings(BaseSettings):
     max_features: Annotated[
         int,
         Field(ge=1, le=2**31, description="how many features, or latents, a sample may have"),
-    ] = 2**20
+    ] = 2**22
     max_answer_bytes: Annotated[
         int,
         Field(
@@ -230,9 +231,16 @@ def from_environment() -> Settings:
     except ValidationError as error:
         fields = [str(fault["loc"][0]) for fault in error.errors(include_url=False, include_input=False)]
         faults += [f"{variable(field)} is not possible: {_wanted(field)}" for field in fields]
+    if settings is not None and not _can_be_used(settings.spool_directory):
+        faults.append(f"{variable('spool_directory')} is not possible: a directory that can be written to is wanted")
     if settings is None or faults:
         raise ImpossibleSettingsError(faults)
     return settings
+
+
+def _can_be_used(directory: str) -> bool:
+    """Tell whether files can be made in a directory; the system's own, with no name, is taken on trust."""
+    return not directory or (Path(directory).is_dir() and os.access(directory, os.W_OK | os.X_OK))
 
 
 def _wanted(field: str) -> str:

@@ -62,7 +62,7 @@ def _npy(file: IO[bytes], samples: int, dtype: str, *, fortran: bool = False) ->
     """Write one array as ``.npy``."""
     shape = (samples, FEATURES)
     header = {"descr": np.dtype(dtype).str, "fortran_order": fortran, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]  # NumPy says nothing
+    np.lib.format.write_array_header_1_0(file, header)
     if fortran:
         column = np.linspace(0, 1, samples).astype(dtype).tobytes()
         for _ in range(FEATURES):

@@ -1,5 +1,7 @@
 """Settings come from LOSSGRID_* and nowhere else, and none is misunderstood in silence."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -70,6 +72,8 @@ def test_variables_of_the_tests_are_let_be(monkeypatch: pytest.MonkeyPatch) -> N
         ("LOSSGRID_COMPUTING_THREADS", "1.5", "a whole number from 0 to 1024 is wanted"),
         ("LOSSGRID_SILENCE_SECONDS", "0", "a whole number of seconds from 1 to 3600 is wanted"),
         ("LOSSGRID_GRACEFUL_SECONDS", "0", "a whole number of seconds from 1 to 3600 is wanted"),
+        ("LOSSGRID_MAX_SAMPLES", "0", "a whole number of samples from 1 to 2147483648 is wanted"),
+        ("LOSSGRID_MAX_FEATURES", "many", "a whole number of features from 1 to 2147483648 is wanted"),
         ("LOSSGRID_LOG_LEVEL", "loud", "one of debug, info, warning, error is wanted"),
     ],
 )
@@ -77,6 +81,18 @@ def test_an_impossible_value_is_met_with_what_is_possible(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, wanted: str
 ) -> None:
     assert faults(monkeypatch, **{name: value}) == [f"{name} is not possible: {wanted}"]
+
+
+def test_a_spool_directory_has_to_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    wanted = "LOSSGRID_SPOOL_DIRECTORY is not possible: a directory that can be written to is wanted"
+    for place in (tmp_path / "missing", tmp_path / "file"):
+        assert faults(monkeypatch, LOSSGRID_SPOOL_DIRECTORY=str(place)) == [wanted]
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert faults(monkeypatch, LOSSGRID_SPOOL_DIRECTORY=str(tmp_path)) == [wanted]
+    monkeypatch.undo()
+    monkeypatch.setenv("LOSSGRID_SPOOL_DIRECTORY", str(tmp_path))
+    assert from_environment().spool_directory == str(tmp_path)
 
 
 def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

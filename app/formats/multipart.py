@@ -12,7 +12,7 @@ from app.formats import csv, npy
 from app.formats.elements import refused
 from app.formats.errors import Malformed, TooLarge
 from app.formats.fields import check_names, shown
-from app.formats.scratch import Body
+from app.formats.scratch import IN_MEMORY, Body, Scratch
 from app.formats.submission import ARRAYS, Submission
 from app.formats.texts import options_of
 from app.losses.checkpoint import Checkpoint, go_on
@@ -57,7 +57,12 @@ class _Part:
 
 
 def decode(
-    body: Body, fields: frozenset[str], *, content_type: str = MEDIA_TYPE, checkpoint: Checkpoint = go_on
+    body: Body,
+    fields: frozenset[str],
+    *,
+    content_type: str = MEDIA_TYPE,
+    scratch: Scratch = IN_MEMORY,
+    checkpoint: Checkpoint = go_on,
 ) -> Submission:
     """Read a form.
 
@@ -69,6 +74,8 @@ def decode(
         The names of all fields that the endpoint knows; those of `ARRAYS` hold files, the others texts.
     content_type
         The whole header, since it names the delimiter.
+    scratch
+        Gives room for what is not a view of the body.
     checkpoint
         Called between pieces of work.
 
@@ -97,7 +104,7 @@ def decode(
     for part in files:
         is_npy = body[part.start : min(part.stop, part.start + len(npy.MAGIC))] == npy.MAGIC
         if is_npy:
-            arrays[part.name] = npy.read(part.name, body, part.start, part.stop, checkpoint=checkpoint)
+            arrays[part.name] = npy.read(part.name, body, part.start, part.stop, scratch=scratch, checkpoint=checkpoint)
         else:
             if b"\0" in body[part.start : min(part.stop, part.start + 4096)]:
                 raise refused(Malformed, part.name, "is neither a .npy file nor a text of numbers (.csv)")

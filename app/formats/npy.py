@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.formats.elements import array_of, refused
 from app.formats.errors import Malformed, WrongDtype
-from app.formats.scratch import Body
+from app.formats.scratch import IN_MEMORY, Body, Scratch
 from app.losses.checkpoint import Checkpoint, go_on
 
 __all__ = ["MAGIC", "read"]
@@ -41,8 +41,14 @@ _DTYPE = re.compile(r"([<>|=]?)([a-zA-Z?][0-9]*(?:\[[^]]*\])?)")
 _RECORDS = re.compile(rb"['\"]descr['\"]\s*+:\s*+[\[(]")
 
 
-def read(
-    name: str, data: Body | memoryview, start: int, stop: int, *, checkpoint: Checkpoint = go_on
+def read(  # noqa: PLR0913 - where it lies, and what is handed on
+    name: str,
+    data: Body | memoryview,
+    start: int,
+    stop: int,
+    *,
+    scratch: Scratch = IN_MEMORY,
+    checkpoint: Checkpoint = go_on,
 ) -> NDArray[np.generic]:
     """View a ``.npy`` file as an array.
 
@@ -52,13 +58,15 @@ def read(
         The array, for refusals.
     data, start, stop
         Where the file lies in a body.
+    scratch
+        Gives room for a copy of what lies in an order that cannot be read in pieces.
     checkpoint
         Called between pieces of work.
 
     Returns
     -------
     numpy.ndarray
-        A view of `data`, of any real type and byte order, in C or Fortran order.
+        A view of `data`, of any real type and byte order, in C or Fortran order; see `app.formats.elements`.
 
     Raises
     ------
@@ -80,7 +88,17 @@ def read(
     if length > _LONGEST_HEADER:
         raise refused(Malformed, name, f"has a .npy header of more than {_LONGEST_HEADER} bytes")
     dtype, shape, fortran = _header(name, bytes(data[begin : begin + length]))
-    return array_of(name, data, begin + length, stop, dtype=dtype, shape=shape, fortran=fortran, checkpoint=checkpoint)
+    return array_of(
+        name,
+        data,
+        begin + length,
+        stop,
+        dtype=dtype,
+        shape=shape,
+        fortran=fortran,
+        scratch=scratch,
+        checkpoint=checkpoint,
+    )
 
 
 def _header(name: str, text: bytes) -> tuple[np.dtype[np.generic], tuple[int, ...], bool]:

@@ -79,7 +79,7 @@ def decode(
     left = max_upload_bytes
     for name, member in zip(names, found, strict=True):
         place = content(body, member, most_bytes=left, scratch=scratch, checkpoint=checkpoint)
-        arrays[name] = npy.read(name, *place, checkpoint=checkpoint)
+        arrays[name] = npy.read(name, *place, scratch=scratch, checkpoint=checkpoint)
         left -= member.size
     return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, {})
 

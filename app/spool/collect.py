@@ -13,8 +13,9 @@ from app.spool.workspace import Allowance, Workspace
 
 __all__ = ["Intake"]
 
-PIECE_BYTES: Final = 2**20
-"""How much is collected before it is written, since each hop to a thread costs as much as writing a tenth of it."""
+PIECE_BYTES: Final = 2**18
+"""How much is collected before it is written, since each hop to a thread costs as much as writing half of it;
+more would add up where hundreds of clients are slow."""
 
 T = TypeVar("T")
 

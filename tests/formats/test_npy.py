@@ -190,3 +190,28 @@ def test_a_flipped_bit_is_refused_or_gives_an_array_of_the_same_size(place: int,
     except DecodeError:
         return
     assert math.prod(found.shape) * found.dtype.itemsize == 24
+
+
+@pytest.mark.parametrize("shape", [(5000, 300), (300, 7, 11, 61), (2, 70, 9000), (20_000, 65)])
+@pytest.mark.parametrize("dtype", ["<f8", ">f4", "u1"])
+def test_a_large_array_in_fortran_order_is_copied_into_c_order(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], dtype: str
+) -> None:
+    monkeypatch.setattr("app.formats.elements._LARGE_BYTES", 1000)
+    monkeypatch.setattr("app.formats.elements._TILE", (40, 100))
+    wanted = np.asfortranarray(np.arange(math.prod(shape)).reshape(shape).astype(dtype))
+    calls = []
+    file = npy(wanted)
+    found = read("x", file, 0, len(file), checkpoint=lambda: calls.append(1))
+    assert found.flags.c_contiguous
+    assert found.dtype == wanted.dtype
+    np.testing.assert_array_equal(found, wanted)
+    assert len(calls) > 10
+
+
+@pytest.mark.parametrize("shape", [(100, 64), (1000,)])
+def test_few_features_are_read_as_they_lie(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]) -> None:
+    monkeypatch.setattr("app.formats.elements._LARGE_BYTES", 1000)
+    file = npy(np.asfortranarray(np.ones(shape)))
+    assert not read("x", file, 0, len(file)).flags.owndata
+    assert np.shares_memory(read("x", file, 0, len(file)), np.frombuffer(file, "u1"))
