@@ -27,7 +27,9 @@ def _as_it_was() -> Iterator[None]:
     loggers = {
         name: (logging.getLogger(name).handlers[:], logging.getLogger(name).level) for name in ("uvicorn", "lossgrid")
     }
+    interval = sys.getswitchinterval()
     yield
+    sys.setswitchinterval(interval)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     for name, (found, level) in loggers.items():
