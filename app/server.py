@@ -173,7 +173,7 @@ def _logging(log_level: str) -> dict[str, Any]:
 
 def _allow_files(count: int) -> None:
     """Let the process have so many files open, if it may."""
-    if sys.platform != "win32":
+    if sys.platform != "win32":  # pragma: no branch
         import resource  # noqa: PLC0415 - not on Windows
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
