@@ -305,13 +305,10 @@ class StrictProtocol(HttpToolsProtocol):
     def _find_room(self) -> None:
         """Close the connection that has been idle for longest; without one, let this one know that there is no room."""
         others = cast("set[StrictProtocol]", self.connections)
-        present = sum(not one.transport.is_closing() for one in others)
-        if present <= self.limits.connections:
-            return
         idle = min((one for one in others if one.is_idle), key=lambda one: one.idle_since, default=None)
         if idle is not None:
             idle.transport.close()
-        elif present <= self.limits.connections + SPARE_CONNECTIONS:
+        elif len(others) <= self.limits.connections + SPARE_CONNECTIONS:
             self.crowded = True
         else:
             self.transport.abort()

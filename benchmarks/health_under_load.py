@@ -69,24 +69,26 @@ def probe(port: int, until: float, per_second: float) -> list[float]:
     return taken
 
 
+def listens(port: int) -> bool:
+    """Whether somebody listens on a port."""
+    with socket.socket() as tried:
+        return not tried.connect_ex(("127.0.0.1", port))
+
+
 @contextmanager
 def service() -> Iterator[int]:
     """Start the service, and give its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
-    environment = {**os.environ, "LOSSGRID_PORT": str(port)}
+    environment = {**os.environ, "LOSSGRID_PORT": str(port), "LOSSGRID_LOG_LEVEL": "warning"}
     with subprocess.Popen(
         [sys.executable, "-m", "app"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
     ) as process:
         try:
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port)).close()
-                except OSError:
-                    time.sleep(0.05)
-                else:
-                    break
+            while not listens(port):
+                time.sleep(0.05)
+            probe(port, time.monotonic() + 0.1, 20)  # it listens before it answers
             yield port
         finally:
             process.terminate()

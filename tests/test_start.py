@@ -27,7 +27,9 @@ def _as_it_was() -> Iterator[None]:
     loggers = {
         name: (logging.getLogger(name).handlers[:], logging.getLogger(name).level) for name in ("uvicorn", "lossgrid")
     }
+    interval = sys.getswitchinterval()
     yield
+    sys.setswitchinterval(interval)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     for name, (found, level) in loggers.items():
@@ -71,6 +73,43 @@ def test_it_serves_until_it_is_told_to_stop(
     for path in ("", "/docs", "/redoc", "/problems"):
         assert f"http://127.0.0.1:{port}{path}" in said.out
     assert "Traceback" not in said.err
+
+
+def test_several_workers_serve_until_they_are_told_to_stop(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("LOSSGRID_PORT", str(port))
+    monkeypatch.setenv("LOSSGRID_WORKERS", "2")
+    monkeypatch.setattr("app.server.SWITCH_SECONDS", sys.getswitchinterval())
+    answers: list[httpx.Response] = []
+
+    def visit() -> None:
+        deadline = time.monotonic() + 20
+        while not answers and time.monotonic() < deadline:
+            try:
+                answers.append(httpx.get(f"http://127.0.0.1:{port}/readyz"))
+            except httpx.TransportError:
+                time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    assert main() == 0
+    visitor.join()
+    assert [answer.json() for answer in answers] == [{"status": "ready"}]
+    said = capfd.readouterr()
+    assert said.out.count("Ctrl+C") == 1
+    assert "Traceback" not in said.err
+
+
+def test_several_workers_need_a_system_that_forks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOSSGRID_WORKERS", "2")
+    monkeypatch.setattr("app.workers.is_possible", lambda: False)
+    assert main() == 2
+    assert "LOSSGRID_WORKERS" in capsys.readouterr().err
 
 
 def test_impossible_settings_stop_the_start(

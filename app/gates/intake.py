@@ -89,9 +89,9 @@ class BodyLimit:
         most, setting = _limit(scope, self.others, (self.bytes, self.setting))
         length = b",".join(header_values(scope, b"content-length"))
         declared = int(length) if length.isdigit() and len(length) <= LONGEST_LENGTH else None
-        # A rest of a declared, bounded body is thrown away by the server, and the connection lives on.
+        # A rest of a declared, bounded body is thrown away by the server, and the connection lives on, if it may.
         bounded = declared is not None and declared <= most
-        complete = bounded or (not length and not header_values(scope, b"transfer-encoding"))
+        complete = (bounded and not _closes(scope)) or (not length and not header_values(scope, b"transfer-encoding"))
         count = 0
 
         async def receive_counted() -> Message:
@@ -120,6 +120,12 @@ class BodyLimit:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
         await self.app(scope, receive_counted, send_and_close)
+
+
+def _closes(scope: Scope) -> bool:
+    """Tell whether the server closes the connection behind the answer, because the client wants that."""
+    wanted = b",".join(header_values(scope, b"connection")).lower()
+    return b"close" in wanted or scope.get("http_version") == "1.0"
 
 
 async def _drained(receive: Receive) -> None:

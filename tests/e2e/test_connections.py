@@ -189,3 +189,11 @@ def test_an_answer_that_is_taken_slowly_arrives_whole(app: object) -> None:
         (answer,) = answers(bytes(received))
         assert len(answer[2]) == len(LARGE)
         assert time.monotonic() - started > 1
+
+
+@pytest.mark.parametrize("version", [b"1.1\r\nConnection: close", b"1.0"])
+def test_a_client_that_wants_to_close_reads_a_refusal_that_comes_before_its_body(version: bytes) -> None:
+    with serving(create_app(Settings()), limits()) as port:
+        head = b"POST /loss HTTP/%b\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 5000000\r\n\r\n"
+        (answer,), _ = talk(port, head % version, b" " * 2_500_000, b" " * 2_500_000)
+        assert_refused(answer, 415, "unsupported-media-type")

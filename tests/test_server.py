@@ -1,0 +1,173 @@
+"""How a service ends, in process: what it still takes, what it still answers, and what it refuses when time is over."""
+
+import json
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import httpx
+import pytest
+
+from app import server
+from app.losses.checkpoint import Checkpoint
+from app.protocol import Limits
+from app.server import Farewell, serve
+from tests.inprocess import an_app
+
+PATIENCE = 20
+HEAD = b"POST /loss HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+BATCH = b'{"x": [1], "y": [2]}'
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    """Put back what serving changes in the process, and let the signals that end a service do nothing after it."""
+
+    def heard(_signal: int, _frame: FrameType | None) -> Any:  # noqa: ANN401 - what signal.signal wants of a handler
+        return None
+
+    handlers = {number: signal.signal(number, heard) for number in (signal.SIGTERM, signal.SIGINT)}
+    interval = sys.getswitchinterval()
+    found = {
+        name: (logging.getLogger(name).handlers[:], logging.getLogger(name).level) for name in ("uvicorn", "lossgrid")
+    }
+    yield
+    sys.setswitchinterval(interval)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    for name, (before, level) in found.items():
+        logging.getLogger(name).handlers[:] = before
+        logging.getLogger(name).setLevel(level)
+        logging.getLogger(name).propagate = True
+
+
+def served(visit: Callable[[int], None], farewell: Farewell, **settings: Any) -> float:  # noqa: ANN401 - any settings
+    """Serve while a visitor does something in a thread, and then is told to end; give the seconds that this took."""
+    app = an_app(**settings)
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            while not httpx.get(f"http://127.0.0.1:{port}/readyz").is_success:
+                time.sleep(0.05)
+            visit(port)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failed.append(error)
+        finally:
+            end()
+
+    visitor = threading.Thread(target=run)
+    visitor.start()
+    serve(app, listening, limits=Limits(PATIENCE, "a"), farewell=farewell, log_level="warning")
+    ended = time.monotonic()
+    visitor.join(PATIENCE)
+    assert failed == []
+    return ended
+
+
+def end(number: signal.Signals = signal.SIGTERM) -> None:
+    """Tell this process to end."""
+    os.kill(os.getpid(), number)
+
+
+def everything(connection: socket.socket) -> bytes:
+    """Read a connection to its end."""
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_requests_are_taken_while_load_balancers_notice() -> None:
+    seen: list[int] = []
+    began: list[float] = []
+
+    def visit(port: int) -> None:
+        began.append(time.monotonic())
+        end()
+        end()  # which changes nothing
+        time.sleep(0.3)
+        seen.append(httpx.get(f"http://127.0.0.1:{port}/readyz").status_code)
+        seen.append(httpx.get(f"http://127.0.0.1:{port}/healthz").status_code)
+        seen.append(httpx.post(f"http://127.0.0.1:{port}/loss", json=json.loads(BATCH)).status_code)
+
+    ended = served(visit, Farewell(drain_seconds=2, graceful_seconds=5))
+    assert seen == [503, 200, 200]
+    assert ended - began[0] >= 2
+
+
+def test_when_the_time_is_over_what_is_in_flight_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[bytes] = []
+    stopped, began = threading.Event(), threading.Event()
+    told: list[float] = []
+
+    def answer(*_: object, checkpoint: Checkpoint, **__: object) -> bytes:
+        began.set()
+        try:
+            while True:
+                time.sleep(0.01)
+                checkpoint()
+        finally:
+            stopped.set()
+
+    monkeypatch.setattr("app.api.loss.answer", answer)
+
+    def visit(port: int) -> None:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as uploading,
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as chunking,
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as computing,
+        ):
+            uploading.sendall(HEAD + b"Content-Length: 100\r\n\r\n" + BATCH)
+            chunking.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+            computing.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(BATCH) + BATCH)
+            assert began.wait(PATIENCE)
+            time.sleep(0.2)
+            told.append(time.monotonic())
+            end()
+            answers.extend(everything(one) for one in (uploading, chunking, computing))
+
+    ended = served(visit, Farewell(drain_seconds=0, graceful_seconds=0.5), computing_threads=1)
+    for found in answers:
+        assert found.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nretry-after: " in found
+        assert json.loads(found.partition(b"\r\n\r\n")[2])["type"] == "/problems/not-ready"
+    assert len(answers) == 3
+    assert stopped.wait(PATIENCE)
+    assert 0.5 <= ended - told[0] < 6
+
+
+def test_messages_go_to_stderr_in_a_process_that_does_not_serve(capfd: pytest.CaptureFixture[str]) -> None:
+    server.log_to_stderr("warning")
+    logging.getLogger("lossgrid").info("unimportant")
+    logging.getLogger("lossgrid").warning("important")
+    said = capfd.readouterr().err
+    assert "WARNING important" in said
+    assert "unimportant" not in said
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "set_to"),
+    [
+        (100, 5000, [(1000, 5000)]),
+        (100, 500, [(500, 500)]),
+        (100, resource.RLIM_INFINITY, [(1000, resource.RLIM_INFINITY)]),
+        (1000, 5000, []),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, []),
+    ],
+)
+def test_there_may_be_as_many_files_as_connections_need(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, set_to: list[tuple[int, int]]
+) -> None:
+    found: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: found.append(limits))
+    server._allow_files(1000)  # noqa: SLF001 - a process cannot lower its own limits and raise them again
+    assert found == set_to
