@@ -7,15 +7,17 @@ python -m benchmarks page      show the results that there are once more
 
 import argparse
 import contextlib
+import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from benchmarks.batches import Size
 from benchmarks.bounds import verdicts
-from benchmarks.load import CLIENTS, under_load
+from benchmarks.load import under_load
 from benchmarks.machine import this_machine
 from benchmarks.memory import grown
 from benchmarks.page import filled, peers_tables, service_tables
@@ -47,6 +49,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--only", action="append", default=[], help="rows or peers whose name has this; no documents")
     parser.add_argument("--to", type=Path, default=ROOT, help="the folder whose docs are written")
     asked = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, _stop)
     draft = asked.quick or bool(asked.only)
     if asked.what != "page":
         results: ServiceResults | PeersResults
@@ -61,6 +64,11 @@ def main(words: Sequence[str]) -> int:
         write(asked.to / "docs" / "benchmarks" / (_SERVICE if asked.what == "service" else _PEERS), results)
     _show(asked.to)
     return 0
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    """End in good order, so that no server is left behind."""
+    sys.exit(143)
 
 
 def _named(name: str, only: Sequence[str]) -> bool:
@@ -90,10 +98,10 @@ def _service(*, quick: bool, only: Sequence[str]) -> ServiceResults:
         }
         if quick:
             rows = measured(QUICK, servers, lambda _: Pace(seconds=0.2, least=5, most=50), _say)
-            load = under_load([Load(QUICK[0], 0.1)], servers, (1, 2), _say)
+            load = under_load([Load(QUICK[0], 0.1, clients=(1, 2))], servers, _say)
         else:
             rows = measured([row for row in ROWS if _named(row.name, only)], servers, _pace, _say)
-            load = under_load([] if only else LOADS, servers, CLIENTS, _say)
+            load = under_load([] if only else LOADS, servers, _say)
     memory = [] if only else grown([Size(1, 10)] if quick else GROWTH, _say)
     for one in verdicts(rows):
         if not one.reached:

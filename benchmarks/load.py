@@ -12,9 +12,8 @@ from benchmarks.rows import Load
 from benchmarks.servers import Server
 from benchmarks.spread import percentile
 
-__all__ = ["CLIENTS", "crowd", "under_load"]
+__all__ = ["crowd", "under_load"]
 
-CLIENTS: Final = (1, 2, 4, 8, 16)
 _PAUSE_SECONDS: Final = 0.01
 
 
@@ -85,15 +84,13 @@ def crowd(server: Server, request: Request, clients: int, seconds: float) -> tup
     return latencies, refused, elapsed
 
 
-def under_load(
-    loads: Sequence[Load], servers: Mapping[str, Server], clients: Sequence[int], say: Callable[[str], None]
-) -> list[LoadResult]:
+def under_load(loads: Sequence[Load], servers: Mapping[str, Server], say: Callable[[str], None]) -> list[LoadResult]:
     """Measure every row with every number of clients.
 
     Parameters
     ----------
-    loads, servers, clients
-        What, whom, and how many at once.
+    loads, servers
+        What, and whom.
     say
         Is told of every row when it is done.
     """
@@ -101,7 +98,7 @@ def under_load(
     for load in loads:
         names = [name for name in servers if name != "usual" or load.with_usual]
         wanted = requests(load.row, {name: servers[name] for name in names})
-        for count in clients:
+        for count in load.clients:
             done = []
             for name in names:
                 server, request = wanted[name]

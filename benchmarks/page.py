@@ -58,7 +58,16 @@ def peers_tables(results: PeersResults) -> dict[str, str]:
     ]
     head = ["peer", "batch", "what it gets", "peer, ms", "what we get", "ours, ms", "peer / ours"]
     lines = [f"\n{one.peer} {one.version}: not measured. {one.failure}\n" for one in results.peers if one.failure]
-    return {"peers": _machine(results.machine) + "\n" + _table(head, rows) + "".join(lines)}
+    text = f"{_machine(results.machine)}\n{_standing(results)}\n{_table(head, rows)}"
+    return {"peers": text + "".join(lines)}
+
+
+def _standing(results: PeersResults) -> str:
+    """Say in how many rows we are ahead, and name those in which we are not."""
+    rows = [(one.peer, row) for one in results.peers for row in one.rows]
+    behind = [f"{peer}, {row.size}, {row.peer_form}" for peer, row in rows if row.to_ours.median < 1]
+    where = f" Not in: {'; '.join(behind)}." if behind else ""
+    return f"Ours is ahead in {len(rows) - len(behind)} of {len(rows)} rows.{where}\n"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -109,8 +118,17 @@ def _bounds(rows: Sequence[RowResult]) -> str:
         else:
             asked = f"ours / limit at most {one.bound.of_limit:g}"
         reason = "" if one.reached else one.bound.reason
-        lines.append([one.bound.row, asked, _times(one.measured), "reached" if one.reached else "not reached", reason])
-    return _table(["row", "bound", "measured", "", "why not"], lines)
+        lines.append(
+            [
+                one.bound.row,
+                asked,
+                _times(one.measured),
+                "reached" if one.reached else "not reached",
+                _figure(one.limit),
+                reason,
+            ]
+        )
+    return _table(["row", "bound", "measured", "", "the limit itself", "why not"], lines)
 
 
 def _rows(rows: Sequence[RowResult]) -> str:

@@ -17,8 +17,9 @@ __all__ = ["draw_peers", "draw_service"]
 
 _INK: Final = "#7d858f"
 _COLOURS: Final = {"ours": "#2f81f7", "archive": "#2ca06b", "usual": "#d9822b", "limit": _INK}
-_PEERS: Final = ("#d9822b", "#a371f7", "#d1477b", "#b08800")
-_PIECES: Final = 65_536
+_PEER_COLOURS: Final = ("#d9822b", "#a371f7", "#d1477b", "#b08800")
+_LEAST_BYTES: Final = 65_536
+"""Below this the growth of memory is noise, and a logarithmic axis has no place for nothing."""
 
 _STYLE: Final[Mapping[str, Any]] = {
     "svg.hashsalt": "lossgrid",
@@ -67,7 +68,7 @@ def draw_peers(folder: Path, results: PeersResults) -> None:
         for number, one in enumerate(measured):
             best = [min(row.to_ours.median for row in one.rows if row.size == size) for size in sizes]
             places = [place + 0.8 * (number + 0.5) / len(measured) - 0.4 for place in range(len(sizes))]
-            axes.bar(places, best, 0.75 / len(measured), color=_PEERS[number], label=one.peer)
+            axes.bar(places, best, 0.75 / len(measured), color=_PEER_COLOURS[number], label=one.peer)
             for place, height in zip(places, best, strict=True):
                 axes.text(place, height * 1.05, f"{height:.3g}", ha="center", fontsize=9)
         axes.axhline(1, color=_COLOURS["ours"])
@@ -137,7 +138,7 @@ def _memory(path: Path, results: ServiceResults) -> None:
     )
     for who, form, label, colour in kinds:
         shown = [one for one in results.memory if (one.who, one.form) == (who, form)]
-        grown = [max(one.grown_bytes, _PIECES) / 2**20 for one in shown]
+        grown = [max(one.grown_bytes, _LEAST_BYTES) / 2**20 for one in shown]
         axes.plot([one.elements for one in shown], grown, marker="o", color=_COLOURS[colour], label=label)
     _logarithmic(axes, "x", lambda value: f"{value:,.0f}")
     _logarithmic(axes, "y", _plain)
@@ -165,10 +166,10 @@ def _load(path: Path, load: Sequence[LoadResult]) -> None:
                 axes.set_xticks(counts)
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.set_ylim(bottom=0)
+        _logarithmic(axes, "y", _plain)
         axes.set_title(row, loc="left", size=10)
         axes.set_xlabel("clients")
-    panels[0][0].set_ylabel("answers per second")
+    panels[0][0].set_ylabel("answers per second (log scale)")
     panels[0][0].legend(loc="best", fontsize=9)
     _save(figure, path)
 

@@ -44,11 +44,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A row, and for how long at least each number of clients asks for it, in seconds."""
+    """A row, for how long at least it is asked for, in seconds, and by how many clients at once."""
 
     row: Row
     seconds: float
     with_usual: bool = True
+    clients: tuple[int, ...] = (1, 2, 4, 8, 16)
 
 
 GROWTH: Final = (
@@ -70,8 +71,7 @@ QUICK: Final = (Row(Size(1, 10), "JSON", "/json"), Row(Size(1, 10), "npz float32
 """Enough to see that everything works."""
 
 ROWS: Final = (
-    *(Row(size, "JSON", "/json") for size in GROWTH[:5]),
-    *(Row(size, "JSON of float32", "/json", "JSON of float32") for size in GROWTH[5:]),
+    *(Row(size, "JSON", "/json") for size in GROWTH),
     Row(_QUESTION, "JSON", "/json"),
     *(Row(size, "npz float32", usual_form="JSON of float32") for size in GROWTH),
     Row(_QUESTION, "npz float64"),
@@ -91,7 +91,7 @@ ROWS: Final = (
 LOADS: Final = (
     Load(Row(Size(1, 10), "JSON", "/json"), 1.0),
     Load(Row(_QUESTION, "JSON", "/json"), 1.5),
-    Load(Row(_MIDDLE, "JSON", "/json"), 1.0),
+    Load(Row(_MIDDLE, "JSON", "/json"), 1.0, clients=(1, 4, 16)),
     Load(Row(_MIDDLE, "npz float32"), 1.0, with_usual=False),
 )
 """What several clients ask for at once."""

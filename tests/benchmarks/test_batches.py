@@ -25,7 +25,7 @@ def test_the_service_reads_what_was_drawn(form: str) -> None:
     tolerance = next((far for name, far in DIGITS.items() if form.endswith(name)), 0.0)
     assert found.keys() == arrays(SIZE).keys()
     for name, array in arrays(SIZE).items():
-        np.testing.assert_allclose(found[name], array, rtol=tolerance, atol=0)
+        np.testing.assert_allclose(np.asarray(found[name], np.float64), array, rtol=tolerance, atol=0)
 
 
 def test_a_size_says_what_it_is() -> None:
