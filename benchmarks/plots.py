@@ -9,15 +9,16 @@ from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from benchmarks.results import LoadResult, PeersResults, RowResult, ServiceResults
+from benchmarks.results import LoadResult, PeerRow, PeersResults, RowResult, ServiceResults
 
 __all__ = ["draw_peers", "draw_service"]
 
 _INK: Final = "#7d858f"
 _COLOURS: Final = {"ours": "#2f81f7", "archive": "#2ca06b", "usual": "#d9822b", "limit": _INK}
 _PEER_COLOURS: Final = ("#d9822b", "#a371f7", "#d1477b", "#b08800")
+_TWO_DIGITS: Final = 10
 _LEAST_BYTES: Final = 65_536
 """Below this the growth of memory is noise, and a logarithmic axis has no place for nothing."""
 
@@ -66,20 +67,30 @@ def draw_peers(folder: Path, results: PeersResults) -> None:
         figure, axes = plt.subplots(figsize=(8, 4.5))
         sizes = list(dict.fromkeys(row.size for one in measured for row in one.rows))
         for number, one in enumerate(measured):
-            best = [min(row.to_ours.median for row in one.rows if row.size == size) for size in sizes]
+            best = [_at_best(one.rows, size) for size in sizes]
             places = [place + 0.8 * (number + 0.5) / len(measured) - 0.4 for place in range(len(sizes))]
-            axes.bar(places, best, 0.75 / len(measured), color=_PEER_COLOURS[number], label=one.peer)
-            for place, height in zip(places, best, strict=True):
-                axes.text(place, height * 1.05, f"{height:.3g}", ha="center", fontsize=9)
+            heights = [ratio - 1 for ratio in best]
+            axes.bar(places, heights, 0.75 / len(measured), 1, color=_PEER_COLOURS[number], label=one.peer)
+            for place, ratio in zip(places, best, strict=True):
+                text, far = f"{ratio:.2g}" if ratio < _TWO_DIGITS else f"{ratio:.0f}", 1.04 if ratio > 1 else 0.96
+                side = "bottom" if ratio > 1 else "top"
+                axes.text(place, ratio * far, text, ha="center", va=side, fontsize=9)
         axes.axhline(1, color=_COLOURS["ours"])
-        axes.text(-0.45, 1.05, "Lossgrid", color=_COLOURS["ours"], ha="left", va="bottom", fontsize=9)
+        axes.text(len(sizes) - 0.55, 1.04, "Lossgrid", color=_COLOURS["ours"], ha="left", va="bottom", fontsize=9)
+        axes.set_xlim(-0.5, len(sizes))
         _logarithmic(axes, "y", _plain)
         axes.set_xticks(range(len(sizes)), sizes)
         axes.grid(visible=False, axis="x")
-        axes.set_ylabel("time, as a multiple of ours")
-        axes.set_title("Peers in their best format, one client (log scale, lower is faster)", loc="left", fontsize=11)
+        axes.set_ylabel("time, as a multiple of ours (log scale)")
+        axes.set_title("Each in its fastest format, one client: below the line is faster", loc="left", fontsize=11)
         axes.legend(ncols=len(measured), loc="upper left", bbox_to_anchor=(0, -0.1))
         _save(figure, folder / "peers.svg")
+
+
+def _at_best(rows: Sequence[PeerRow], size: str) -> float:
+    """Give the time of a peer as a multiple of ours, each in the format in which it is fastest."""
+    found = [row for row in rows if row.size == size]
+    return min(row.peer.median for row in found) / min(row.ours.median for row in found)
 
 
 def _overview(path: Path, rows: Sequence[RowResult]) -> None:
@@ -152,7 +163,7 @@ def _memory(path: Path, results: ServiceResults) -> None:
 def _load(path: Path, load: Sequence[LoadResult]) -> None:
     """Draw throughput over the number of clients, a panel for each row."""
     rows = list(dict.fromkeys(one.row for one in load))
-    figure, panels = plt.subplots(1, len(rows), figsize=(3.1 * len(rows), 3.6), squeeze=False)
+    figure, panels = plt.subplots(1, len(rows), figsize=(3.1 * len(rows), 3.9), squeeze=False, layout="constrained")
     for axes, row in zip(panels[0], rows, strict=True):
         for who in ("usual", "ours", "limit"):
             shown = [one for one in load if (one.row, one.who) == (row, who)]
@@ -163,14 +174,16 @@ def _load(path: Path, load: Sequence[LoadResult]) -> None:
                 axes.plot(
                     counts, [one.per_second for one in shown], style, marker="o", color=_COLOURS[who], label=label
                 )
-                axes.set_xticks(counts)
         axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_locator(LogLocator(base=2, numticks=9))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         _logarithmic(axes, "y", _plain)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.set_title(row, loc="left", size=10)
         axes.set_xlabel("clients")
     panels[0][0].set_ylabel("answers per second (log scale)")
-    panels[0][0].legend(loc="best", fontsize=9)
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
     _save(figure, path)
 
 
@@ -191,7 +204,8 @@ def _plain(value: float) -> str:
 def _save(figure: Any, path: Path) -> None:  # noqa: ANN401 - matplotlib's
     """Write a figure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.tight_layout()
+    if figure.get_layout_engine() is None:
+        figure.tight_layout()
     figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     text = path.read_text(encoding="utf-8")
