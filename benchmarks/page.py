@@ -147,10 +147,11 @@ def _rows(rows: Sequence[RowResult]) -> str:
                 _figure(1000 * echo.median) if echo else "",
                 _times(one.to_ours["usual"]) if usual else "",
                 _times(one.of_limit),
+                ", ".join(_figure(1000 * one.worked[name]) for name in ("ours", "usual") if name in one.worked),
             ]
         )
     head = ["body and batch", "size", "rounds", "ours, ms", "usual, ms", "limit, ms", "echo, ms"]
-    return _table([*head, "usual / ours", "ours / limit"], lines)
+    return _table([*head, "usual / ours", "ours / limit", "CPU, ms: ours, usual"], lines)
 
 
 def _memory(results: Sequence[MemoryResult]) -> str:

@@ -39,6 +39,8 @@ class RowResult(msgspec.Struct, frozen=True):
         How many times as long as ours somebody took, round by round.
     of_limit
         How many times as long as the limit we took, round by round.
+    worked
+        Seconds of all cores that the process of ours and of the usual service used for a request, on average.
     """
 
     row: str
@@ -50,6 +52,7 @@ class RowResult(msgspec.Struct, frozen=True):
     seconds: dict[str, Spread]
     to_ours: dict[str, Spread]
     of_limit: Spread
+    worked: dict[str, float] = {}
 
 
 class MemoryResult(msgspec.Struct, frozen=True):
