@@ -10,8 +10,14 @@ REFERENCES := torch sklearn torchmetrics keras jax mlx tfp
 TORCH ?= torch==2.13.0+cpu
 NEEDS_TORCH := torch torchmetrics
 
+# The frameworks that we are measured beside, each in .venv-bench/<name>; what measures is in .venv-bench/tools.
+# BENCH=quick sees in a moment that everything works.
+PEERS := bentoml litserve mlserver kserve
+BENCHMARKS = .venv-bench/tools/bin/python -m benchmarks
+BENCH ?= full
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-reference fuzz soak hostile audit lint format openapi lock image samples hooks clean
+.PHONY: help setup run test test-reference fuzz soak hostile audit bench bench-peers lint format openapi lock image samples hooks clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +88,27 @@ hostile: .venv/.dev ## the whole hostile corpus against a service that runs at U
 
 audit: .venv/.dev ## known vulnerabilities of the locked requirements, where their index can be reached
 	$(BIN)/python -m scripts.audit
+bench: .venv-bench/tools/.ready ## time and memory beside the usual service and the limit; BENCH=quick for a glance
+	$(BENCHMARKS) service $(if $(filter quick,$(BENCH)),--quick)
+
+bench-peers: .venv-bench/tools/.ready ## time beside BentoML, LitServe, MLServer and KServe
+	@for one in $(PEERS); do $(MAKE) --no-print-directory .venv-bench/$$one/.ready || \
+		echo "$$one cannot be installed and will be left out" >&2; done
+	$(BENCHMARKS) peers $(if $(filter quick,$(BENCH)),--quick)
+
+.PRECIOUS: .venv-bench/%/.ready
+.venv-bench/tools/.ready: requirements/bench.txt
+	$(bench-environment)
+.venv-bench/%/.ready: requirements/bench-%.txt
+	$(bench-environment)
+
+define bench-environment
+@echo 'Installing what $(<F) locks into $(@D)'
+$(PYTHON) -m venv $(@D)
+@echo '*' >.venv-bench/.gitignore
+$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+@touch $@
+endef
 
 lint: .venv/.dev ## ruff, mypy, import contracts
 	$(BIN)/ruff check
@@ -104,6 +131,8 @@ lock: .venv/.dev ## resolve the locked requirements anew
 	for one in $(REFERENCES); do $(LOCK:pyproject.toml=requirements/reference-$$one.in) --upgrade \
 		--no-emit-package torch --no-emit-package tensorflow --constraints requirements/runtime.txt \
 		--overrides requirements/reference-overrides.txt --output-file requirements/reference-$$one.txt || exit; done
+	for one in $(PEERS); do $(LOCK:pyproject.toml=requirements/bench-$$one.in) --upgrade \
+		--output-file requirements/bench-$$one.txt || exit; done
 
 image: ## build the container image lossgrid
 	docker build --tag lossgrid .
@@ -118,4 +147,4 @@ hooks: ## let git ask ruff and the contract before every commit
 	git config core.hooksPath scripts/hooks
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-reference .venv-fuzz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf .venv .venv-reference .venv-bench .venv-fuzz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

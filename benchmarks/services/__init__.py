@@ -1,0 +1,1 @@
+"""Those beside whom the service is measured, and the function that all of them compute."""
