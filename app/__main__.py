@@ -47,7 +47,13 @@ def main() -> int:
     app = create_app(settings)
     sys.stdout.write(_greeting(app.version, listening))
     sys.stdout.flush()
-    limits = Limits(head_seconds=settings.head_seconds, head_setting=variable("head_seconds"))
+    limits = Limits(
+        head_seconds=settings.head_seconds,
+        head_setting=variable("head_seconds"),
+        head_bytes=settings.max_head_bytes,
+        head_lines=settings.max_head_lines,
+        chunks=settings.max_chunks,
+    )
     serve(app, listening, limits=limits, graceful_seconds=settings.graceful_seconds, log_level=settings.log_level)
     return 0
 

@@ -14,10 +14,17 @@ from app.api.errors import HANDLERS
 from app.formats import FORMATS
 from app.formats.json import MEDIA_TYPE as JSON
 from app.gates import BodyLimit, HeadAsGet, Inflation, Journal, OneHost, Prefix, Silence
-from app.settings import Settings, from_environment, variable
+from app.gates.host import LOOPBACK_NAMES, is_loopback
+from app.settings import Settings, from_environment, limits, listed, variable
 from app.web import problems
 
 __all__ = ["create_app"]
+
+PROBES = frozenset({"/healthz", "/readyz"})
+"""What is asked by the address of a machine or a container, whatever name it has."""
+
+METRICS = "/metrics"
+"""What Prometheus asks likewise; on a loopback address it does not."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -31,6 +38,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or from_environment()
     largest, setting = settings.max_json_bytes, variable("max_json_bytes")
     uploads = dict.fromkeys({*FORMATS} - {JSON}, (settings.max_upload_bytes, variable("max_upload_bytes")))
+    names = listed(settings.allowed_hosts) or (
+        [*LOOPBACK_NAMES, settings.host] if is_loopback(settings.host) else ["*"]
+    )
+    probes = PROBES if is_loopback(settings.host) else PROBES | {METRICS}
     app = FastAPI(
         title=TITLE,
         summary=SUMMARY,
@@ -45,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=[
             Middleware(BodyLimit, bytes=largest, setting=setting, others=uploads),
             Middleware(Journal),
-            Middleware(OneHost),
+            Middleware(OneHost, names=names, setting=variable("allowed_hosts"), probes=probes),
             Middleware(Silence, seconds=settings.silence_seconds, setting=variable("silence_seconds")),
             Middleware(Inflation, bytes=largest, setting=setting, others=uploads),
             Middleware(HeadAsGet),
@@ -58,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             max_integer_digits=settings.max_integer_digits,
             max_upload_bytes=settings.max_upload_bytes,
             computing_threads=settings.computing_threads,
+            listed_limits=limits(settings),
         )
     )
     app.include_router(web.router())

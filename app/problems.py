@@ -223,10 +223,12 @@ INVALID_REQUEST = Kind(
 BAD_HOST = Kind(
     "bad-host",
     400,
-    "The request does not name one host",
-    "HTTP wants every request to say in one Host header whom it is meant for. There is none, more than one, or one that"
-    " is no host.",
-    "Every HTTP library sends the header by itself. Look for one that is added by hand, and at the proxies between.",
+    "The request does not name one known host",
+    "HTTP wants every request to say in one Host header whom it is meant for. There is none, more than one, one that is"
+    " no host, or one that is not a name of this service: a page of another site may have led the browser here.",
+    "Every HTTP library sends the header by itself. Look for one that is added by hand, and at the proxies between. The"
+    " names of the service are those that LOSSGRID_ALLOWED_HOSTS lists; without it, and while it listens on a loopback"
+    " address, localhost and the addresses of the machine itself.",
     "The request has no Host header; exactly one is wanted.",
 )
 NOT_FOUND = Kind(
@@ -437,7 +439,8 @@ HEAD_TOO_LARGE = Kind(
     "The request has too many header lines, or they are too long. The connection is closed.",
     "No request to this service needs many headers: look for cookies of other services on the same host, and for what"
     " proxies between add.",
-    "The lines before or behind a body may have 65536 bytes, and there may be 100.",
+    "The lines before or behind a body may have 65536 bytes (LOSSGRID_MAX_HEAD_BYTES), and there may be 100"
+    " (LOSSGRID_MAX_HEAD_LINES).",
 )
 INTERNAL_ERROR = Kind(
     "internal-error",

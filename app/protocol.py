@@ -47,6 +47,8 @@ class Limits:
         that is not, those that came. The same holds for what comes between two pieces of a body.
     chunks
         How many chunks a body may have.
+    head_bytes_setting, head_lines_setting, chunks_setting
+        Likewise, what an operator changes.
     """
 
     head_seconds: float
@@ -54,6 +56,9 @@ class Limits:
     head_bytes: int = 64 * 1024
     head_lines: int = 100
     chunks: int = 65_536
+    head_bytes_setting: str = "LOSSGRID_MAX_HEAD_BYTES"
+    head_lines_setting: str = "LOSSGRID_MAX_HEAD_LINES"
+    chunks_setting: str = "LOSSGRID_MAX_CHUNKS"
 
 
 class _At(Enum):
@@ -186,7 +191,8 @@ class StrictProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         if self.chunks > self.limits.chunks:
-            raise RefusedError(Problem(BODY_TOO_LARGE, f"A body may come in at most {self.limits.chunks} chunks."))
+            most = f"{self.limits.chunks} chunks ({self.limits.chunks_setting})"
+            raise RefusedError(Problem(BODY_TOO_LARGE, f"A body may come in at most {most}."))
         self.moved = True
         super().on_body(body)
 
@@ -228,13 +234,11 @@ class StrictProtocol(HttpToolsProtocol):
         )
 
     def _too_much(self) -> Problem:
-        most = self.limits.head_bytes
-        if self.at is _At.HEAD and len(self.url) * 2 > most:
-            return Problem(INVALID_REQUEST, f"The request line is too long; a whole head may have {most} bytes.")
-        return Problem(
-            HEAD_TOO_LARGE,
-            f"The lines before or behind a body may have {most} bytes, and there may be {self.limits.head_lines}.",
-        )
+        most = f"{self.limits.head_bytes} bytes ({self.limits.head_bytes_setting})"
+        if self.at is _At.HEAD and len(self.url) * 2 > self.limits.head_bytes:
+            return Problem(INVALID_REQUEST, f"The request line is too long; a whole head may have {most}.")
+        lines = f"{self.limits.head_lines} ({self.limits.head_lines_setting})"
+        return Problem(HEAD_TOO_LARGE, f"The lines before or behind a body may have {most}, and there may be {lines}.")
 
     def _refuse(self, problem: Problem, *, lingering: bool = True) -> None:
         """Have a problem answered in its turn, and read nothing more.

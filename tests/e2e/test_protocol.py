@@ -77,7 +77,7 @@ def port() -> Iterator[int]:
     """Serve the application with short deadlines."""
     with (
         pytest.MonkeyPatch.context() as patch,
-        serving(create_app(Settings()), Limits(HEAD_SECONDS, "LOSSGRID_HEAD_SECONDS")) as found,
+        serving(create_app(Settings(allowed_hosts="*")), Limits(HEAD_SECONDS, "LOSSGRID_HEAD_SECONDS")) as found,
     ):
         patch.setattr("app.gates.intake.LINGER_SECONDS", 0.3)
         yield found

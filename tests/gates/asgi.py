@@ -44,6 +44,8 @@ class Connection:
         Whether the client closes the connection after the body.
     method
         Of the request.
+    path
+        Of the request.
     """
 
     pieces: Iterable[bytes] = ()
@@ -51,6 +53,7 @@ class Connection:
     leaves: bool = False
     leaves_after: bool = False
     method: str = "POST"
+    path: str = "/loss"
     status: int = 0
     answered: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -82,7 +85,7 @@ class Connection:
                 self.complete = not message.get("more_body", False)
 
         raw = [(name.encode(), value.encode()) for name, value in self.headers.items()]
-        await app({"type": "http", "method": self.method, "headers": raw}, receive, send)
+        await app({"type": "http", "method": self.method, "path": self.path, "headers": raw}, receive, send)
 
     def through(self, app: App) -> "Connection":
         """Run the request in a loop of its own, and give the connection back."""
