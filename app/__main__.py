@@ -1,5 +1,6 @@
 """``python -m app``: settings from the environment, then uvicorn until SIGTERM or Ctrl+C."""
 
+import logging.config
 import signal
 import socket
 import sys
@@ -40,11 +41,19 @@ def main() -> int:
             f"cannot listen on {settings.host} port {settings.port}: {(error.strerror or str(error)).lower()};"
             " set LOSSGRID_HOST or LOSSGRID_PORT"
         )
-    from app.main import create_app  # noqa: PLC0415 - likewise
+    from app.gates.lines import configuration  # noqa: PLC0415 - likewise
+    from app.main import cautions, create_app  # noqa: PLC0415 - likewise
     from app.protocol import Limits  # noqa: PLC0415 - likewise
     from app.server import serve  # noqa: PLC0415 - likewise
 
-    app = create_app(settings)
+    logging.config.dictConfig(configuration(settings.log_level, settings.log_format))
+    try:
+        app = create_app(settings)
+    except ImpossibleSettingsError as error:
+        listening.close()
+        return _refuse(*error.faults)
+    for caution in cautions(settings):
+        logging.getLogger("lossgrid").warning("%s", caution)
     sys.stdout.write(_greeting(app.version, listening))
     sys.stdout.flush()
     limits = Limits(
@@ -54,7 +63,14 @@ def main() -> int:
         head_lines=settings.max_head_lines,
         chunks=settings.max_chunks,
     )
-    serve(app, listening, limits=limits, graceful_seconds=settings.graceful_seconds, log_level=settings.log_level)
+    serve(
+        app,
+        listening,
+        limits=limits,
+        graceful_seconds=settings.graceful_seconds,
+        log_level=settings.log_level,
+        log_format=settings.log_format,
+    )
     return 0
 
 

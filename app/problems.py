@@ -43,6 +43,8 @@ __all__ = [
     "RAGGED_ARRAY",
     "REQUEST_TIMEOUT",
     "SHAPE_MISMATCH",
+    "TOO_MANY_REQUESTS",
+    "UNAUTHORIZED",
     "UNKNOWN_FIELD",
     "UNKNOWN_LOSS",
     "UNSUPPORTED_CONTENT_ENCODING",
@@ -230,6 +232,16 @@ BAD_HOST = Kind(
     " names of the service are those that LOSSGRID_ALLOWED_HOSTS lists; without it, and while it listens on a loopback"
     " address, localhost and the addresses of the machine itself.",
     "The request has no Host header; exactly one is wanted.",
+)
+UNAUTHORIZED = Kind(
+    "unauthorized",
+    401,
+    "A token is wanted",
+    "Whoever runs the service has limited it to those who have a token, and the request came without one, with more"
+    " than one, or with one that is not known.",
+    "Ask whoever runs the service for a token and send it with every request: Authorization: Bearer, a blank, and the"
+    " token. In /docs the button Authorize takes it.",
+    "A token is wanted: send one header Authorization: Bearer, a blank, and the token.",
 )
 NOT_FOUND = Kind(
     "not-found",
@@ -432,6 +444,16 @@ OVERFLOW = Kind(
     " term, an error above 1e154 its square.",
     *_about(("x", 1), "has a squared_error beyond double precision, which ends at 1.8e308"),
 )
+TOO_MANY_REQUESTS = Kind(
+    "too-many-requests",
+    429,
+    "Too many requests",
+    "The client, known by its token or else by its address, has sent more requests than whoever runs the service lets"
+    " it send in a minute.",
+    "Wait for the number of seconds in the Retry-After header. One request with a large batch counts like one with a"
+    " small batch.",
+    "One client may send 60 requests a minute (LOSSGRID_RATE_PER_MINUTE); wait 1 s.",
+)
 HEAD_TOO_LARGE = Kind(
     "head-too-large",
     431,
@@ -467,6 +489,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             INCOMPLETE_BODY,
             INVALID_REQUEST,
             BAD_HOST,
+            UNAUTHORIZED,
             NOT_FOUND,
             METHOD_NOT_ALLOWED,
             NOT_ACCEPTABLE,
@@ -489,6 +512,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             UNKNOWN_LOSS,
             INVALID_OPTION,
             OVERFLOW,
+            TOO_MANY_REQUESTS,
             HEAD_TOO_LARGE,
             INTERNAL_ERROR,
             NOT_READY,

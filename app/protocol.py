@@ -12,7 +12,7 @@ on what uvicorn does not promise: `misfits` says at the start whether the one in
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, cast
@@ -22,8 +22,9 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from app.gates import BodyLimit, Journal
+from app.gates import BodyLimit, Headers, Journal
 from app.gates.asgi import App, Message, Receive, Scope, Send
+from app.gates.entry import Entry
 from app.problems import BODY_TOO_LARGE, HEAD_TOO_LARGE, INVALID_REQUEST, REQUEST_TIMEOUT, Problem, RefusedError
 
 __all__ = ["Limits", "StrictProtocol", "misfits", "strict_protocol"]
@@ -80,6 +81,7 @@ class StrictProtocol(HttpToolsProtocol):
     """
 
     limits: Limits
+    closed: Sequence[Callable[[Entry], None]]
 
     def __init__(
         self,
@@ -264,14 +266,22 @@ class StrictProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url = b"/"
         self.headers += [(b"transfer-encoding", b"chunked")] if lingering else []
-        self.app = cast("Any", _refusing(closing))
+        self.app = cast("Any", _refusing(closing, self.closed))
         super().on_headers_complete()
         self.scope["method"] = self.scope["method"] if readable else "GET"
 
 
-def strict_protocol(limits: Limits) -> type[StrictProtocol]:
-    """Make the class of connections for ``uvicorn.Config(http=...)``."""
-    return type("StrictProtocol", (StrictProtocol,), {"limits": limits})
+def strict_protocol(limits: Limits, closed: Sequence[Callable[[Entry], None]] = ()) -> type[StrictProtocol]:
+    """Make the class of connections for ``uvicorn.Config(http=...)``.
+
+    Parameters
+    ----------
+    limits
+        What a client may ask for.
+    closed
+        What is done with the entry of a request that is refused here, as in `Journal`.
+    """
+    return type("StrictProtocol", (StrictProtocol,), {"limits": limits, "closed": closed})
 
 
 @dataclass(slots=True)
@@ -305,13 +315,13 @@ class _Framed:
         await self.app(scope, receive_framed, send_framed)
 
 
-def _refusing(problem: Problem) -> App:
+def _refusing(problem: Problem, closed: Sequence[Callable[[Entry], None]]) -> App:
     """Make an application that refuses what it is asked, and listens for a while if a body of any length may come."""
 
     async def refuse(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise RefusedError(problem)
 
-    return BodyLimit(Journal(refuse), bytes=0, setting="")
+    return BodyLimit(Headers(Journal(refuse, closed=closed)), bytes=0, setting="")
 
 
 _METHODS: Final = (

@@ -4,22 +4,15 @@ import socket
 import sys
 from importlib.metadata import version
 from types import FrameType
-from typing import Any, Final
+from typing import Literal
 
 import uvicorn
 from fastapi import FastAPI
 
+from app.gates.lines import configuration
 from app.protocol import Limits, misfits, strict_protocol
 
 __all__ = ["serve"]
-
-_LOGGING: Final[dict[str, Any]] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {name: {"handlers": ["stderr"], "propagate": False} for name in ("lossgrid", "uvicorn")},
-}
 
 
 class _Server(uvicorn.Server):
@@ -35,7 +28,15 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(app: FastAPI, listening: socket.socket, *, limits: Limits, graceful_seconds: int, log_level: str) -> None:
+def serve(  # noqa: PLR0913 - one keyword for each thing that an operator can set
+    app: FastAPI,
+    listening: socket.socket,
+    *,
+    limits: Limits,
+    graceful_seconds: int,
+    log_level: str,
+    log_format: Literal["text", "json"] = "text",
+) -> None:
     """Serve until SIGTERM or Ctrl+C; uvicorn raises the signal again when it has finished.
 
     Parameters
@@ -50,6 +51,8 @@ def serve(app: FastAPI, listening: socket.socket, *, limits: Limits, graceful_se
         How long requests in flight may take after the signal.
     log_level
         The least important messages that are logged.
+    log_format
+        How a line of the log is written.
 
     Raises
     ------
@@ -61,10 +64,9 @@ def serve(app: FastAPI, listening: socket.socket, *, limits: Limits, graceful_se
             f"lossgrid: uvicorn {version('uvicorn')} does not fit, it has no {', '.join(lacking)};"
             " install the one that requirements/runtime.txt names"
         )
-    loggers = {name: {**row, "level": log_level.upper()} for name, row in _LOGGING["loggers"].items()}
     config = uvicorn.Config(
         app,
-        http=strict_protocol(limits),
+        http=strict_protocol(limits, app.state.closed),
         loop="auto" if sys.platform == "win32" else "uvloop",
         ws="none",
         lifespan="off",
@@ -72,7 +74,7 @@ def serve(app: FastAPI, listening: socket.socket, *, limits: Limits, graceful_se
         server_header=False,
         date_header=True,
         access_log=False,
-        log_config={**_LOGGING, "loggers": loggers},
+        log_config=configuration(log_level, log_format),
         timeout_graceful_shutdown=graceful_seconds,
     )
     _Server(config, app).run(sockets=[listening])

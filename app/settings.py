@@ -87,6 +87,8 @@ class Limit:
 
 _HOST_NAME: Final = r"(\*|(\*\.)?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
 
+_ORIGIN: Final = r"(\*|https?://[A-Za-z0-9.-]+(:[0-9]+)?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]+)?)"
+
 
 class Settings(BaseSettings):
     """Every setting of the service; see `table` for what they mean."""
@@ -122,6 +124,46 @@ class Settings(BaseSettings):
             json_schema_extra={
                 _WANTED: "names or addresses without a port are wanted, with commas between, as in"
                 ' "loss.example.org, *.example.net"'
+            },
+        ),
+    ] = ""
+    trusted_proxies: Annotated[
+        str,
+        Field(
+            pattern=r"^([0-9A-Fa-f.:]+(/[0-9]+)?( *, *[0-9A-Fa-f.:]+(/[0-9]+)?)*)?$",
+            description="addresses and networks of reverse proxies whose X-Forwarded-For is believed, with commas"
+            " between; by default none is",
+            json_schema_extra={
+                _WANTED: 'addresses or networks are wanted, with commas between, as in "127.0.0.1, 10.0.0.0/8"'
+            },
+        ),
+    ] = ""
+    tokens_file: Annotated[
+        str,
+        Field(
+            description="file of bearer tokens, one in a line, perhaps with a name and a blank before it; read anew"
+            " when it changes; by default no token is wanted"
+        ),
+    ] = ""
+    rate_per_minute: Annotated[
+        int,
+        Beyond(429, "requests per minute"),
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="how many requests a token, or else an address, may send in a minute to what is not open to"
+            " all; 0 means any number",
+        ),
+    ] = 0
+    cors_origins: Annotated[
+        str,
+        Field(
+            pattern=rf"^({_ORIGIN}( *, *{_ORIGIN})*)?$",
+            description="origins whose pages a browser lets read the answers, as in `https://example.org`, with commas"
+            " between; `*` for any; by default none but our own",
+            json_schema_extra={
+                _WANTED: "schemes and hosts without a path are wanted, with commas between, as in"
+                ' "https://example.org, http://localhost:5173"'
             },
         ),
     ] = ""
@@ -192,6 +234,10 @@ class Settings(BaseSettings):
         Literal["debug", "info", "warning", "error"],
         Field(description="least important messages that are logged: `debug`, `info`, `warning` or `error`"),
     ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="how lines of the log are written: `text` for people, `json` for machines"),
+    ] = "text"
 
 
 class ImpossibleSettingsError(ValueError):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from anyio import CapacityLimiter
 from fastapi import APIRouter
 
-from app.api import catalogue, conventions, health, identify, limits, loss
+from app.api import catalogue, conventions, health, identify, limits, loss, metrics
 from app.settings import Limit
 
 __all__ = ["router"]
@@ -46,4 +46,5 @@ def router(
     made.include_router(conventions.router())
     made.include_router(limits.router(listed_limits))
     made.include_router(health.router())
+    made.include_router(metrics.router())
     return made

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.negotiation import accepted, received
+from app.api.stages import staged
 
 __all__ = ["exchanged"]
 
@@ -35,8 +36,10 @@ async def exchanged(
     """
     source, target = received(request.headers, request.url.query), accepted(request.headers)
     body = await request.body()
+    with staged(request, source, target) as (timed_source, timed_target):
 
-    def whole() -> bytes:
-        return answer(body, source, target, **limits)
+        def whole() -> bytes:
+            return answer(body, timed_source, timed_target, **limits)
 
-    return Response(await run_sync(whole, limiter=computing), media_type=target.media_type)
+        content = await run_sync(whole, limiter=computing)
+    return Response(content, media_type=target.media_type)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -142,11 +143,30 @@ def test_the_examples_of_what_no_request_should_meet(monkeypatch: pytest.MonkeyP
         assert_is_the_example(client.loss(**BATCH).json(), "internal-error")
 
 
+def test_the_examples_of_whom_is_let_in(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("a-token-of-some-length\n", "ascii")
+    with a_client(tokens_file=str(tokens)) as client:
+        assert_is_the_example(client.loss(**BATCH).json(), "unauthorized")
+    with a_client(rate_per_minute=60) as client:
+        for _ in range(60):
+            client.raw(b"")
+        assert_is_the_example(client.raw(b"").json(), "too-many-requests")
+
+
 def test_whatever_is_refused_has_its_kind() -> None:
     assert {*DecodeError.__subclasses__(), *LossInputError.__subclasses__()} == {*KIND_OF}
 
 
 def test_every_kind_is_provoked() -> None:
-    by_hand = {"incomplete-body", "bad-host", "request-timeout", "invalid-request", "internal-error"}
+    by_hand = {
+        "incomplete-body",
+        "bad-host",
+        "unauthorized",
+        "too-many-requests",
+        "request-timeout",
+        "invalid-request",
+        "internal-error",
+    }
     below = {"head-too-large"}  # the application is not even called; tests/e2e/test_protocol.py
     assert {*REQUESTS} | by_hand | below == set(KINDS)
