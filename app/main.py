@@ -1,5 +1,6 @@
 """The application: the rooms, put together."""
 
+import os
 from functools import cache, partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from starlette.types import Scope
 from app import api, web
 from app.api.document import DESCRIPTION, SUMMARY, TAGS, TITLE, openapi, version_of
 from app.api.errors import HANDLERS
+from app.api.telemetry import telemetry
 from app.formats import FORMATS
 from app.formats.json import MEDIA_TYPE as JSON
 from app.gates import (
@@ -26,6 +28,7 @@ from app.gates import (
     Origins,
     Prefix,
     Silence,
+    Traced,
 )
 from app.gates.access import Rate, Tokens, UnusableTokensError
 from app.gates.entry import routes_of
@@ -81,6 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     version = version_of(Path(__file__).parents[1] / "pyproject.toml")
     meters = Meters(version)
     closed = (meters.observe, write)
+    traces = telemetry(os.environ, settings.root_path)
     app = FastAPI(
         title=TITLE,
         summary=SUMMARY,
@@ -92,10 +96,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers=dict(HANDLERS),
+        # Without an endpoint FastAPI would still look for a provider at every request.
+        telemetry=traces or {"tracing": False, "metrics": False, "logs": False},
         middleware=[
             Middleware(BodyLimit, bytes=largest, setting=setting, others=uploads),
             Middleware(Headers),
             *_origins(settings),
+            *([Middleware(Traced)] if traces else []),
             Middleware(Journal, route_of=routes_of(["/openapi.json", *filter(None, paths)]), closed=closed),
             _host(settings),
             *_access(settings),
@@ -107,6 +114,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.ready = True
     app.state.meters = meters
     app.state.closed = closed
+    app.state.traced = traces is not None
     for router in routers:
         app.include_router(router)
     app.add_middleware(Prefix, prefix=settings.root_path, serves=partial(_serves, app))

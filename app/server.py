@@ -69,7 +69,7 @@ def serve(  # noqa: PLR0913 - one keyword for each thing that an operator can se
         http=strict_protocol(limits, app.state.closed),
         loop="auto" if sys.platform == "win32" else "uvloop",
         ws="none",
-        lifespan="off",
+        lifespan="on" if app.state.traced else "off",  # where FastAPI begins and ends its traces
         proxy_headers=False,
         server_header=False,
         date_header=True,

@@ -10,6 +10,7 @@ from app.gates.methods import HeadAsGet
 from app.gates.origins import Origins
 from app.gates.prefix import Prefix
 from app.gates.silence import Silence
+from app.gates.traced import Traced
 
 __all__ = [
     "Access",
@@ -23,4 +24,5 @@ __all__ = [
     "Origins",
     "Prefix",
     "Silence",
+    "Traced",
 ]
