@@ -1,8 +1,10 @@
 """``python -m app``: settings from the environment, then uvicorn until SIGTERM or Ctrl+C."""
 
+import logging.config
 import signal
 import socket
 import sys
+from contextlib import nullcontext
 from functools import partial
 from types import FrameType
 from typing import Any, Final
@@ -45,31 +47,46 @@ def main() -> int:
             f"cannot listen on {settings.host} port {settings.port}: {(error.strerror or str(error)).lower()};"
             " set LOSSGRID_HOST or LOSSGRID_PORT"
         )
-    from app.main import create_app  # noqa: PLC0415 - likewise
+    from app.gates.lines import configuration  # noqa: PLC0415 - likewise
+    from app.gates.meters import folder_of_workers, forget, prepare  # noqa: PLC0415 - likewise
+    from app.main import cautions, create_app  # noqa: PLC0415 - likewise
     from app.protocol import Limits  # noqa: PLC0415 - likewise
-    from app.server import Farewell, log_to_stderr, serve  # noqa: PLC0415 - likewise
+    from app.server import Farewell, serve  # noqa: PLC0415 - likewise
 
-    app = create_app(settings)
-    sys.stdout.write(_greeting(app.version, listening))
-    sys.stdout.flush()
-    limits = Limits(
-        head_seconds=settings.head_seconds,
-        head_setting=variable("head_seconds"),
-        upload_grace_seconds=settings.upload_grace_seconds,
-        upload_bytes_per_second=settings.min_upload_bytes_per_second,
-        upload_setting=variable("min_upload_bytes_per_second"),
-        write_seconds=settings.write_seconds,
-        idle_seconds=settings.idle_seconds,
-        connections=settings.max_connections,
-        connections_setting=variable("max_connections"),
-    )
-    farewell = Farewell(settings.drain_seconds, settings.graceful_seconds)
-    work = partial(serve, app, listening, limits=limits, farewell=farewell, log_level=settings.log_level)
-    if settings.workers == 1:
+    logged = configuration(settings.log_level, settings.log_format)
+    logging.config.dictConfig(logged)
+    with folder_of_workers() if settings.workers > 1 else nullcontext() as folder:
+        if folder is not None:
+            prepare(folder)
+        try:
+            app = create_app(settings)
+        except ImpossibleSettingsError as error:
+            listening.close()
+            return _refuse(*error.faults)
+        for caution in cautions(settings):
+            logging.getLogger("lossgrid").warning("%s", caution)
+        sys.stdout.write(_greeting(app.version, listening))
+        sys.stdout.flush()
+        limits = Limits(
+            head_seconds=settings.head_seconds,
+            head_setting=variable("head_seconds"),
+            head_bytes=settings.max_head_bytes,
+            head_lines=settings.max_head_lines,
+            chunks=settings.max_chunks,
+            upload_grace_seconds=settings.upload_grace_seconds,
+            upload_bytes_per_second=settings.min_upload_bytes_per_second,
+            upload_setting=variable("min_upload_bytes_per_second"),
+            write_seconds=settings.write_seconds,
+            idle_seconds=settings.idle_seconds,
+            connections=settings.max_connections,
+            connections_setting=variable("max_connections"),
+        )
+        farewell = Farewell(settings.drain_seconds, settings.graceful_seconds)
+        work = partial(serve, app, listening, limits=limits, farewell=farewell, logging=logged)
+        if settings.workers > 1:
+            return supervise(settings.workers, work, listening, end_seconds=farewell.seconds, ended=forget)
         work()
-        return 0
-    log_to_stderr(settings.log_level)
-    return supervise(settings.workers, work, listening, end_seconds=farewell.seconds)
+    return 0
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> Any:  # noqa: ANN401 - what signal.signal wants of a handler

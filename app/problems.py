@@ -48,6 +48,8 @@ __all__ = [
     "REQUEST_TIMEOUT",
     "SHAPE_MISMATCH",
     "SPOOL_FULL",
+    "TOO_MANY_REQUESTS",
+    "UNAUTHORIZED",
     "UNKNOWN_FIELD",
     "UNKNOWN_LOSS",
     "UNSUPPORTED_CONTENT_ENCODING",
@@ -234,11 +236,23 @@ INVALID_REQUEST = Kind(
 BAD_HOST = Kind(
     "bad-host",
     400,
-    "The request does not name one host",
-    "HTTP wants every request to say in one Host header whom it is meant for. There is none, more than one, or one that"
-    " is no host.",
-    "Every HTTP library sends the header by itself. Look for one that is added by hand, and at the proxies between.",
+    "The request does not name one known host",
+    "HTTP wants every request to say in one Host header whom it is meant for. There is none, more than one, one that is"
+    " no host, or one that is not a name of this service: a page of another site may have led the browser here.",
+    "Every HTTP library sends the header by itself. Look for one that is added by hand, and at the proxies between. The"
+    " names of the service are those that LOSSGRID_ALLOWED_HOSTS lists; without it, and while it listens on a loopback"
+    " address, localhost and the addresses of the machine itself.",
     "The request has no Host header; exactly one is wanted.",
+)
+UNAUTHORIZED = Kind(
+    "unauthorized",
+    401,
+    "A token is wanted",
+    "Whoever runs the service has limited it to those who have a token, and the request came without one, with more"
+    " than one, or with one that is not known.",
+    "Ask whoever runs the service for a token and send it with every request: Authorization: Bearer, a blank, and the"
+    " token. In /docs the button Authorize takes it.",
+    "A token is wanted: send one header Authorization: Bearer, a blank, and the token.",
 )
 NOT_FOUND = Kind(
     "not-found",
@@ -451,6 +465,16 @@ OVERFLOW = Kind(
     " term, an error above 1e154 its square.",
     *_about(("x", 1), "has a squared_error beyond double precision, which ends at 1.8e308"),
 )
+TOO_MANY_REQUESTS = Kind(
+    "too-many-requests",
+    429,
+    "Too many requests",
+    "The client, known by its token or else by its address, has sent more requests than whoever runs the service lets"
+    " it send in a minute.",
+    "Wait for the number of seconds in the Retry-After header. One request with a large batch counts like one with a"
+    " small batch.",
+    "One client may send 60 requests a minute (LOSSGRID_RATE_PER_MINUTE); wait 1 s.",
+)
 HEAD_TOO_LARGE = Kind(
     "head-too-large",
     431,
@@ -458,7 +482,8 @@ HEAD_TOO_LARGE = Kind(
     "The request has too many header lines, or they are too long. The connection is closed.",
     "No request to this service needs many headers: look for cookies of other services on the same host, and for what"
     " proxies between add.",
-    "The lines before or behind a body may have 65536 bytes, and there may be 100.",
+    "The lines before or behind a body may have 65536 bytes (LOSSGRID_MAX_HEAD_BYTES), and there may be 100"
+    " (LOSSGRID_MAX_HEAD_LINES).",
 )
 INTERNAL_ERROR = Kind(
     "internal-error",
@@ -525,6 +550,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             INCOMPLETE_BODY,
             INVALID_REQUEST,
             BAD_HOST,
+            UNAUTHORIZED,
             NOT_FOUND,
             METHOD_NOT_ALLOWED,
             NOT_ACCEPTABLE,
@@ -548,6 +574,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             UNKNOWN_LOSS,
             INVALID_OPTION,
             OVERFLOW,
+            TOO_MANY_REQUESTS,
             HEAD_TOO_LARGE,
             INTERNAL_ERROR,
             OUT_OF_MEMORY,

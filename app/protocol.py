@@ -14,7 +14,7 @@ on what uvicorn does not promise: `misfits` says at the start whether the one in
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, cast
@@ -24,8 +24,9 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from app.gates import BodyLimit, Journal
+from app.gates import BodyLimit, Headers, Journal
 from app.gates.asgi import App, Message, Receive, Scope, Send
+from app.gates.entry import Entry
 from app.problems import (
     BODY_TOO_LARGE,
     HEAD_TOO_LARGE,
@@ -65,6 +66,8 @@ class Limits:
         that is not, those that came. The same holds for what comes between two pieces of a body.
     chunks
         How many chunks a body may have.
+    head_bytes_setting, head_lines_setting, chunks_setting
+        Likewise, what an operator changes.
     upload_grace_seconds, upload_bytes_per_second
         How fast a body must have come on average, when it has taken that long.
     upload_setting
@@ -84,6 +87,9 @@ class Limits:
     head_bytes: int = 64 * 1024
     head_lines: int = 100
     chunks: int = 65_536
+    head_bytes_setting: str = "LOSSGRID_MAX_HEAD_BYTES"
+    head_lines_setting: str = "LOSSGRID_MAX_HEAD_LINES"
+    chunks_setting: str = "LOSSGRID_MAX_CHUNKS"
     upload_grace_seconds: float = 30
     upload_bytes_per_second: float = 1024
     upload_setting: str = ""
@@ -116,6 +122,7 @@ class StrictProtocol(HttpToolsProtocol):
     """
 
     limits: Limits
+    closed: Sequence[Callable[[Entry], None]]
 
     def __init__(
         self,
@@ -237,7 +244,7 @@ class StrictProtocol(HttpToolsProtocol):
         if self.crowded and not self.url.partition(b"?")[0].endswith(b"/healthz"):
             detail = f"There are {self.limits.connections} connections already ({self.limits.connections_setting})."
             headers = {"Connection": "close", "Retry-After": "1"}
-            self.app = cast("Any", _refusing(Problem(OVER_CAPACITY, detail, headers=headers)))
+            self.app = cast("Any", _refusing(Problem(OVER_CAPACITY, detail, headers=headers), self.closed))
         super().on_headers_complete()
         if self.crowded:
             self.cycle.keep_alive = False
@@ -253,7 +260,8 @@ class StrictProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         if self.chunks > self.limits.chunks:
-            raise RefusedError(Problem(BODY_TOO_LARGE, f"A body may come in at most {self.limits.chunks} chunks."))
+            most = f"{self.limits.chunks} chunks ({self.limits.chunks_setting})"
+            raise RefusedError(Problem(BODY_TOO_LARGE, f"A body may come in at most {most}."))
         self.body_bytes += len(body)
         seconds, least = self.loop.time() - self.body_since, self.limits.upload_bytes_per_second
         if seconds > self.limits.upload_grace_seconds and self.body_bytes < seconds * least:
@@ -353,13 +361,11 @@ class StrictProtocol(HttpToolsProtocol):
         )
 
     def _too_much(self) -> Problem:
-        most = self.limits.head_bytes
-        if self.at is _At.HEAD and len(self.url) * 2 > most:
-            return Problem(INVALID_REQUEST, f"The request line is too long; a whole head may have {most} bytes.")
-        return Problem(
-            HEAD_TOO_LARGE,
-            f"The lines before or behind a body may have {most} bytes, and there may be {self.limits.head_lines}.",
-        )
+        most = f"{self.limits.head_bytes} bytes ({self.limits.head_bytes_setting})"
+        if self.at is _At.HEAD and len(self.url) * 2 > self.limits.head_bytes:
+            return Problem(INVALID_REQUEST, f"The request line is too long; a whole head may have {most}.")
+        lines = f"{self.limits.head_lines} ({self.limits.head_lines_setting})"
+        return Problem(HEAD_TOO_LARGE, f"The lines before or behind a body may have {most}, and there may be {lines}.")
 
     def _refuse(self, problem: Problem, *, lingering: bool = True) -> None:
         """Have a problem answered in its turn, and read nothing more.
@@ -385,14 +391,22 @@ class StrictProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url = b"/"
         self.headers += [(b"transfer-encoding", b"chunked")] if lingering else []
-        self.app = cast("Any", _refusing(closing))
+        self.app = cast("Any", _refusing(closing, self.closed))
         super().on_headers_complete()
         self.scope["method"] = self.scope["method"] if readable else "GET"
 
 
-def strict_protocol(limits: Limits) -> type[StrictProtocol]:
-    """Make the class of connections for ``uvicorn.Config(http=...)``."""
-    return type("StrictProtocol", (StrictProtocol,), {"limits": limits})
+def strict_protocol(limits: Limits, closed: Sequence[Callable[[Entry], None]] = ()) -> type[StrictProtocol]:
+    """Make the class of connections for ``uvicorn.Config(http=...)``.
+
+    Parameters
+    ----------
+    limits
+        What a client may ask for.
+    closed
+        What is done with the entry of a request that is refused here, as in `Journal`.
+    """
+    return type("StrictProtocol", (StrictProtocol,), {"limits": limits, "closed": closed})
 
 
 @dataclass(slots=True)
@@ -426,13 +440,13 @@ class _Framed:
         await self.app(scope, receive_framed, send_framed)
 
 
-def _refusing(problem: Problem) -> App:
+def _refusing(problem: Problem, closed: Sequence[Callable[[Entry], None]]) -> App:
     """Make an application that refuses what it is asked, and listens for a while if a body of any length may come."""
 
     async def refuse(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise RefusedError(problem)
 
-    return BodyLimit(Journal(refuse), bytes=0, setting="")
+    return BodyLimit(Headers(Journal(refuse, closed=closed)), bytes=0, setting="")
 
 
 _METHODS: Final = (

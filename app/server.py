@@ -1,7 +1,6 @@
 """How uvicorn is run: on our protocol class and uvloop, believing no X-Forwarded headers, with a bounded farewell."""
 
 import asyncio
-import logging.config
 import math
 import socket
 import sys
@@ -16,7 +15,7 @@ from fastapi import FastAPI
 
 from app.protocol import SPARE_CONNECTIONS, Limits, StrictProtocol, misfits, strict_protocol
 
-__all__ = ["Farewell", "log_to_stderr", "serve"]
+__all__ = ["Farewell", "serve"]
 
 CLOSING_SECONDS = 0.5
 """How long those have to read it who are told that the time is over."""
@@ -30,14 +29,6 @@ in a loop, /healthz answers several times sooner so.
 
 _FILES: Final = 256
 """How many files may be open beside the connections."""
-
-_LOGGING: Final[dict[str, Any]] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {name: {"handlers": ["stderr"], "propagate": False} for name in ("lossgrid", "uvicorn")},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +103,7 @@ def serve(
     *,
     limits: Limits,
     farewell: Farewell,
-    log_level: str,
+    logging: dict[str, Any],
 ) -> None:
     """Serve until SIGTERM or Ctrl+C; uvicorn raises the signal again when it has finished.
 
@@ -126,8 +117,8 @@ def serve(
         What a client may ask of the reader of requests.
     farewell
         How long what is in flight may take after the signal.
-    log_level
-        The least important messages that are logged.
+    logging
+        How messages are logged, for `logging.config.dictConfig`.
 
     Raises
     ------
@@ -141,34 +132,21 @@ def serve(
         )
     config = uvicorn.Config(
         app,
-        http=strict_protocol(limits),
+        http=strict_protocol(limits, app.state.closed),
         loop="auto" if sys.platform == "win32" else "uvloop",
         ws="none",
-        lifespan="off",
+        lifespan="on" if app.state.traced else "off",  # where FastAPI begins and ends its traces
         proxy_headers=False,
         server_header=False,
         date_header=True,
         access_log=False,
-        log_config=_logging(log_level),
+        log_config=logging,
         timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=math.ceil(farewell.seconds - farewell.drain_seconds),  # which does not happen
     )
     _allow_files(limits.connections + SPARE_CONNECTIONS + _FILES)
     sys.setswitchinterval(SWITCH_SECONDS)
     _Server(config, app, farewell).run(sockets=[listening])
-
-
-def log_to_stderr(log_level: str) -> None:
-    """Log as `serve` does, in a process that does not serve."""
-    logging.config.dictConfig(_logging(log_level))
-
-
-def _logging(log_level: str) -> dict[str, Any]:
-    """Say where messages go from which level on."""
-    return {
-        **_LOGGING,
-        "loggers": {name: {**row, "level": log_level.upper()} for name, row in _LOGGING["loggers"].items()},
-    }
 
 
 def _allow_files(count: int) -> None:

@@ -6,6 +6,8 @@ project and are ignored.
 """
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -14,13 +16,79 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.losses.refusals import nearest
 
-__all__ = ["PREFIX", "ImpossibleSettingsError", "Settings", "from_environment", "table", "variable"]
+__all__ = [
+    "PREFIX",
+    "Beyond",
+    "ImpossibleSettingsError",
+    "Limit",
+    "Settings",
+    "from_environment",
+    "limits",
+    "listed",
+    "table",
+    "variable",
+]
 
 PREFIX = "LOSSGRID_"
 PREFIX_OF_TESTS = "LOSSGRID_TEST_"
 
-_UNITS: Final = ("bytes", "digits", "features", "samples", "seconds")
+_UNITS: Final = ("bytes", "chunks", "digits", "features", "lines", "samples", "seconds")
 """With which the name of a number ends that counts them."""
+
+_WANTED: Final = "wanted"
+"""Where the extra schema of a field says what it may be, where its type does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Marks a setting as a limit, in its annotation: `limits` lists it.
+
+    Attributes
+    ----------
+    status
+        With which a request beyond it is refused; None if it waits, or the connection is closed without a word.
+    unit
+        What is counted, where the name of the setting does not end with it.
+    zero
+        What the value 0 stands for; None is no limit.
+    """
+
+    status: int | None
+    unit: str = ""
+    zero: Callable[[], int | None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit in force.
+
+    Attributes
+    ----------
+    name
+        A name in lower case.
+    value
+        The number; None if the limit is switched off.
+    unit
+        What is counted.
+    setting
+        The variable that changes it; None if none does.
+    meaning
+        What is limited.
+    beyond
+        With which status a request beyond it is refused; None if it waits, or the connection is closed without a word.
+    """
+
+    name: str
+    value: int | None
+    unit: str
+    setting: str | None
+    meaning: str
+    beyond: int | None
+
+
+_HOST_NAME: Final = r"(\*|(\*\.)?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
+
+_ORIGIN: Final = r"(\*|https?://[A-Za-z0-9.-]+(:[0-9]+)?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]+)?)"
 
 
 class Settings(BaseSettings):
@@ -42,14 +110,72 @@ class Settings(BaseSettings):
             pattern=r"^(/[^/]+)*$",
             description="path prefix under which a reverse proxy shows the service, as in `/loss`;"
             " the proxy may strip it or keep it",
+            json_schema_extra={
+                _WANTED: 'nothing or a path that begins with a slash and does not end with one is wanted, as in "/loss"'
+            },
+        ),
+    ] = ""
+    allowed_hosts: Annotated[
+        str,
+        Field(
+            pattern=rf"^({_HOST_NAME}( *, *{_HOST_NAME})*)?$",
+            description="names by which the service may be addressed, with commas between; `*.example.org` stands for"
+            " every name below it, `*` for any; by default the names of the loopback address where LOSSGRID_HOST is"
+            " one, else any",
+            json_schema_extra={
+                _WANTED: "names or addresses without a port are wanted, with commas between, as in"
+                ' "loss.example.org, *.example.net"'
+            },
+        ),
+    ] = ""
+    trusted_proxies: Annotated[
+        str,
+        Field(
+            pattern=r"^([0-9A-Fa-f.:]+(/[0-9]+)?( *, *[0-9A-Fa-f.:]+(/[0-9]+)?)*)?$",
+            description="addresses and networks of reverse proxies whose X-Forwarded-For is believed, with commas"
+            " between; by default none is",
+            json_schema_extra={
+                _WANTED: 'addresses or networks are wanted, with commas between, as in "127.0.0.1, 10.0.0.0/8"'
+            },
+        ),
+    ] = ""
+    tokens_file: Annotated[
+        str,
+        Field(
+            description="file of bearer tokens, one in a line, perhaps with a name and a blank before it; read anew"
+            " when it changes; by default no token is wanted"
+        ),
+    ] = ""
+    rate_per_minute: Annotated[
+        int,
+        Beyond(429, "requests per minute"),
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="how many requests a token, or else an address, may send in a minute to what is not open to"
+            " all; 0 means any number",
+        ),
+    ] = 0
+    cors_origins: Annotated[
+        str,
+        Field(
+            pattern=rf"^({_ORIGIN}( *, *{_ORIGIN})*)?$",
+            description="origins whose pages a browser lets read the answers, as in `https://example.org`, with commas"
+            " between; `*` for any; by default none but our own",
+            json_schema_extra={
+                _WANTED: "schemes and hosts without a path are wanted, with commas between, as in"
+                ' "https://example.org, http://localhost:5173"'
+            },
         ),
     ] = ""
     max_json_bytes: Annotated[
         int,
+        Beyond(413),
         Field(ge=1, le=2**31, description="largest JSON body in bytes, as it arrives and again after gzip is inflated"),
     ] = 64 * 2**20
     max_upload_bytes: Annotated[
         int,
+        Beyond(413),
         Field(
             ge=1,
             le=2**31,
@@ -66,10 +192,12 @@ class Settings(BaseSettings):
     ] = ""
     spool_threshold_bytes: Annotated[
         int,
+        Beyond(None),
         Field(ge=1, le=2**31, description="bytes that one request may hold in memory; beyond them it is on disk"),
     ] = 16 * 2**20
     bodies_in_memory_bytes: Annotated[
         int,
+        Beyond(None),
         Field(
             ge=0,
             le=2**40,
@@ -79,14 +207,17 @@ class Settings(BaseSettings):
     ] = 128 * 2**20
     max_samples: Annotated[
         int,
+        Beyond(413),
         Field(ge=1, le=2**31, description="how many samples a batch may have"),
     ] = 1_000_000
     max_features: Annotated[
         int,
+        Beyond(413),
         Field(ge=1, le=2**31, description="how many features, or latents, a sample may have"),
     ] = 2**22
     max_answer_bytes: Annotated[
         int,
+        Beyond(413),
         Field(
             ge=1,
             le=2**31,
@@ -96,14 +227,17 @@ class Settings(BaseSettings):
     ] = 64 * 2**20
     max_json_depth: Annotated[
         int,
+        Beyond(400, "levels"),
         Field(ge=2, le=64, description="how many levels a JSON body may be nested"),
     ] = 32
     max_integer_digits: Annotated[
         int,
+        Beyond(422),
         Field(ge=17, le=4300, description="how many digits an integer of a JSON body may have"),
     ] = 320
     max_spectrum: Annotated[
         int,
+        Beyond(422, "eigenvalues"),
         Field(
             ge=1,
             le=2**15,
@@ -113,6 +247,7 @@ class Settings(BaseSettings):
     ] = 2048
     computing_threads: Annotated[
         int,
+        Beyond(None, "requests", os.cpu_count),
         Field(
             ge=0,
             le=1024,
@@ -122,10 +257,12 @@ class Settings(BaseSettings):
     ] = 0
     engine_threads: Annotated[
         int,
+        Beyond(None, "threads", os.cpu_count),
         Field(ge=0, le=1024, description="how many threads work on one large batch; 0 means one per core"),
     ] = 0
     max_waiting: Annotated[
         int,
+        Beyond(503, "requests"),
         Field(
             ge=0,
             le=65536,
@@ -135,6 +272,7 @@ class Settings(BaseSettings):
     ] = 32
     computing_seconds: Annotated[
         int,
+        Beyond(503),
         Field(ge=1, le=86400, description="seconds that the computation of one request may take"),
     ] = 60
     workers: Annotated[
@@ -145,30 +283,56 @@ class Settings(BaseSettings):
     ] = 1
     max_connections: Annotated[
         int,
+        Beyond(503, "connections"),
         Field(ge=1, le=65536, description="how many connections may be open; idle ones make room for new ones"),
     ] = 512
+    max_head_bytes: Annotated[
+        int,
+        Beyond(431),
+        Field(
+            ge=1024,
+            le=2**24,
+            description="largest head of a request in bytes; as many may frame a body between two pieces of it",
+        ),
+    ] = 64 * 2**10
+    max_head_lines: Annotated[
+        int,
+        Beyond(431),
+        Field(ge=8, le=10_000, description="how many header lines a request may have"),
+    ] = 100
+    max_chunks: Annotated[
+        int,
+        Beyond(413),
+        Field(ge=1, le=2**31, description="in how many chunks a body may come"),
+    ] = 65_536
     head_seconds: Annotated[
         int,
+        Beyond(408),
         Field(ge=1, le=3600, description="seconds that a client may take over the head of a request"),
     ] = 8
     silence_seconds: Annotated[
         int,
+        Beyond(408),
         Field(ge=1, le=3600, description="seconds that a client may be silent in the midst of a body"),
     ] = 8
     upload_grace_seconds: Annotated[
         int,
+        Beyond(408),
         Field(ge=1, le=3600, description="seconds that a body may take at any speed"),
     ] = 30
     min_upload_bytes_per_second: Annotated[
         int,
+        Beyond(408, "bytes per second"),
         Field(ge=0, le=2**20, description="least average speed of a body in bytes per second that takes longer"),
     ] = 1024
     idle_seconds: Annotated[
         int,
+        Beyond(None),
         Field(ge=1, le=3600, description="seconds that a connection may be idle between two requests"),
     ] = 75
     write_seconds: Annotated[
         int,
+        Beyond(None),
         Field(ge=1, le=3600, description="seconds in which a client must take some of its answer"),
     ] = 30
     drain_seconds: Annotated[
@@ -182,12 +346,17 @@ class Settings(BaseSettings):
     ] = 0
     graceful_seconds: Annotated[
         int,
+        Beyond(503),
         Field(ge=1, le=3600, description="seconds that requests in flight get to finish after that"),
     ] = 6
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Field(description="least important messages that are logged: `debug`, `info`, `warning` or `error`"),
     ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="how lines of the log are written: `text` for people, `json` for machines"),
+    ] = "text"
 
 
 class ImpossibleSettingsError(ValueError):
@@ -252,9 +421,25 @@ def _wanted(field: str) -> str:
         return f"a whole {what} from {row['minimum']} to {row['maximum']} is wanted"
     if "enum" in row:
         return f"one of {', '.join(row['enum'])} is wanted"
-    if "pattern" in row:
-        return 'nothing or a path that begins with a slash and does not end with one is wanted, as in "/loss"'
+    if _WANTED in row:
+        return str(row[_WANTED])
     return "it is empty; leave it out to have the default"
+
+
+def listed(text: str) -> list[str]:
+    """Take the parts of a setting that has commas between them."""
+    return [part for part in (piece.strip() for piece in text.split(",")) if part]
+
+
+def limits(settings: Settings) -> list[Limit]:
+    """List the settings that are limits, in the order of their fields."""
+    found = []
+    for name, field in Settings.model_fields.items():
+        for mark in (one for one in field.metadata if isinstance(one, Beyond)):
+            unit = mark.unit or name.rpartition("_")[2]
+            value = getattr(settings, name) or mark.zero()
+            found.append(Limit(name, value, unit, variable(name), f"{field.description}", mark.status))
+    return found
 
 
 def table() -> str:

@@ -38,7 +38,14 @@ def is_possible() -> bool:
     return "fork" in multiprocessing.get_all_start_methods()
 
 
-def supervise(count: int, serve: Callable[[], None], listening: socket.socket, *, end_seconds: float) -> int:
+def supervise(
+    count: int,
+    serve: Callable[[], None],
+    listening: socket.socket,
+    *,
+    end_seconds: float,
+    ended: Callable[[int], None] = lambda _: None,
+) -> int:
     """Keep workers running until SIGTERM or Ctrl+C, and give the exit code. Only for the main thread.
 
     Parameters
@@ -51,6 +58,8 @@ def supervise(count: int, serve: Callable[[], None], listening: socket.socket, *
         What they share; closed here when they are told to end, so that it is closed when they have closed theirs.
     end_seconds
         How long they may take to end; those that take longer are killed.
+    ended
+        Told the process id of every worker that has died.
 
     Returns
     -------
@@ -73,11 +82,12 @@ def supervise(count: int, serve: Callable[[], None], listening: socket.socket, *
         for _ in range(count):
             begin()
         code = 0
-        while not code and heard not in (ended := wait([heard, *(worker.sentinel for worker in workers)])):
-            for worker in [worker for worker in workers if worker.sentinel in ended]:
+        while not code and heard not in (ready := wait([heard, *(worker.sentinel for worker in workers)])):
+            for worker in [worker for worker in workers if worker.sentinel in ready]:
                 worker.join()
                 lived = time.monotonic() - workers.pop(worker)
                 log.warning("worker %s ended with %s after %.0f s", worker.pid, worker.exitcode, lived)
+                ended(worker.pid or 0)
                 if (worker.exitcode or 0) > 0 and lived < BEGINNING_SECONDS:
                     code = worker.exitcode or 0
                 elif not wait([heard], max(0.0, PAUSE_SECONDS - lived)):

@@ -6,6 +6,7 @@ seconds that 50 % and 99 % of the probes and the slowest took, and how many uplo
 """
 
 import argparse
+import http
 import http.client
 import json
 import multiprocessing
@@ -28,7 +29,7 @@ FEATURES = 784
 
 def batch(megabytes: float) -> bytes:
     """Write a JSON body of about so many megabytes: x and y, each of numbers with 17 digits."""
-    numbers = random.Random(0)
+    numbers = random.Random(0)  # noqa: S311 - not for secrets
     rows = max(1, round(megabytes * 1e6 / 2 / FEATURES / 20))
     x = [[numbers.random() for _ in range(FEATURES)] for _ in range(rows)]
     return json.dumps({"x": x, "y": x[::-1]}, separators=(",", ":")).encode()
@@ -44,7 +45,7 @@ def post(port: int, body: bytes, until: float, statuses: "multiprocessing.Queue[
             answer = connection.getresponse()
             answer.read()
             counted[answer.status] += 1
-            if answer.status == 503:
+            if answer.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
                 time.sleep(0.05)
         except OSError:
             counted[0] += 1

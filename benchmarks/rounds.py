@@ -131,9 +131,11 @@ def measured(
         wanted = requests(row, servers)
         asked = {name: Asked(Client(server.port), request) for name, (server, request) in wanted.items()}
         alone = [name for name in ("ours", "usual") if name in asked]  # the limit is asked in two ways
-        before = {name: servers[name].worked() for name in alone}
+        before: dict[str, float] = {name: servers[name].worked() for name in alone}
         seconds = in_turns(asked, pace(row))
-        worked = {name: (servers[name].worked() - before[name]) / (len(seconds[name]) + 1) for name in alone}
+        worked: dict[str, float] = {
+            name: (servers[name].worked() - before[name]) / (len(seconds[name]) + 1) for name in alone
+        }
         for one in asked.values():
             one.client.close()
         result = RowResult(

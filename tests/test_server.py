@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any
 
@@ -17,6 +18,7 @@ import httpx
 import pytest
 
 from app import server
+from app.gates.lines import configuration
 from app.losses.checkpoint import Checkpoint
 from app.protocol import Limits
 from app.server import Farewell, serve
@@ -54,24 +56,19 @@ def served(visit: Callable[[int], None], farewell: Farewell, **settings: Any) ->
     app = an_app(**settings)
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    failed: list[BaseException] = []
 
     def run() -> None:
-        try:
-            while not httpx.get(f"http://127.0.0.1:{port}/readyz").is_success:
-                time.sleep(0.05)
-            visit(port)
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            failed.append(error)
-        finally:
-            end()
+        while not httpx.get(f"http://127.0.0.1:{port}/readyz").is_success:
+            time.sleep(0.05)
+        visit(port)
 
-    visitor = threading.Thread(target=run)
-    visitor.start()
-    serve(app, listening, limits=Limits(PATIENCE, "a"), farewell=farewell, log_level="warning")
-    ended = time.monotonic()
-    visitor.join(PATIENCE)
-    assert failed == []
+    with ThreadPoolExecutor(1) as threads:
+        visiting = threads.submit(run)
+        visiting.add_done_callback(lambda _: end())
+        logged = configuration("warning", "text")
+        serve(app, listening, limits=Limits(PATIENCE, "a"), farewell=farewell, logging=logged)
+        ended = time.monotonic()
+        visiting.result(PATIENCE)
     return ended
 
 
@@ -142,15 +139,6 @@ def test_when_the_time_is_over_what_is_in_flight_is_refused(monkeypatch: pytest.
     assert len(answers) == 3
     assert stopped.wait(PATIENCE)
     assert 0.5 <= ended - told[0] < 6
-
-
-def test_messages_go_to_stderr_in_a_process_that_does_not_serve(capfd: pytest.CaptureFixture[str]) -> None:
-    server.log_to_stderr("warning")
-    logging.getLogger("lossgrid").info("unimportant")
-    logging.getLogger("lossgrid").warning("important")
-    said = capfd.readouterr().err
-    assert "WARNING important" in said
-    assert "unimportant" not in said
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.settings import ImpossibleSettingsError, Settings, from_environment, table, variable
+from app.settings import ImpossibleSettingsError, Settings, from_environment, limits, listed, table, variable
 
 _A_PREFIX = 'nothing or a path that begins with a slash and does not end with one is wanted, as in "/loss"'
+
+_NAMES = 'names or addresses without a port are wanted, with commas between, as in "loss.example.org, *.example.net"'
+
+_NO_LIMITS = {"port", "graceful_seconds"}
+"""Numbers that limit nothing that a caller may do."""
 
 
 def faults(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
@@ -65,6 +70,11 @@ def test_variables_of_the_tests_are_let_be(monkeypatch: pytest.MonkeyPatch) -> N
         ("LOSSGRID_ROOT_PATH", "loss", _A_PREFIX),
         ("LOSSGRID_ROOT_PATH", "/loss/", _A_PREFIX),
         ("LOSSGRID_ROOT_PATH", "/a//b", _A_PREFIX),
+        ("LOSSGRID_ALLOWED_HOSTS", "loss.example.org:8000", _NAMES),
+        ("LOSSGRID_ALLOWED_HOSTS", "a b", _NAMES),
+        ("LOSSGRID_ALLOWED_HOSTS", "a,", _NAMES),
+        ("LOSSGRID_MAX_HEAD_BYTES", "1", "a whole number of bytes from 1024 to 16777216 is wanted"),
+        ("LOSSGRID_MAX_HEAD_LINES", "1", "a whole number of lines from 8 to 10000 is wanted"),
         ("LOSSGRID_MAX_JSON_BYTES", "0", "a whole number of bytes from 1 to 2147483648 is wanted"),
         ("LOSSGRID_MAX_JSON_BYTES", "64MB", "a whole number of bytes from 1 to 2147483648 is wanted"),
         ("LOSSGRID_MAX_JSON_DEPTH", "1", "a whole number from 2 to 64 is wanted"),
@@ -106,3 +116,32 @@ def test_the_table_has_a_row_for_every_setting() -> None:
     assert all(row.count("|") == 4 for row in rows)
     assert "| `LOSSGRID_PORT` | `8000` |" in rows[1]
     assert "| `LOSSGRID_ROOT_PATH` | empty |" in rows[2]
+
+
+def test_every_number_is_a_limit_or_is_known_to_be_none() -> None:
+    numbers = {name for name, field in Settings.model_fields.items() if field.annotation is int}
+    assert {limit.name for limit in limits(Settings())} == numbers - _NO_LIMITS, "mark it with Beyond(status)"
+
+
+def test_a_limit_says_what_it_is_and_what_changes_it() -> None:
+    rows = {limit.name: limit for limit in limits(Settings(max_json_bytes=1000, computing_threads=3))}
+    assert rows["max_json_bytes"].value == 1000
+    assert rows["max_json_bytes"].unit == "bytes"
+    assert rows["max_json_bytes"].setting == "LOSSGRID_MAX_JSON_BYTES"
+    assert rows["max_json_bytes"].beyond == 413
+    assert rows["max_json_depth"].unit == "levels"
+    assert rows["computing_threads"].value == 3
+    for row in rows.values():
+        assert row.meaning == Settings.model_fields[row.name].description
+        assert row.unit
+
+
+def test_zero_is_what_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    (threads,) = (limit for limit in limits(Settings()) if limit.name == "computing_threads")
+    assert (threads.value or 0) >= 1
+
+
+@pytest.mark.parametrize(("text", "parts"), [("", []), ("a", ["a"]), (" a , *.b,c ", ["a", "*.b", "c"])])
+def test_a_list_has_commas_between(text: str, parts: list[str]) -> None:
+    assert listed(text) == parts

@@ -25,7 +25,8 @@ def _as_it_was() -> Iterator[None]:
     """Put back what the start of a service changes in the process."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     loggers = {
-        name: (logging.getLogger(name).handlers[:], logging.getLogger(name).level) for name in ("uvicorn", "lossgrid")
+        name: (logging.getLogger(name).handlers[:], logging.getLogger(name).level)
+        for name in ("uvicorn", "lossgrid", "fastapi")
     }
     interval = sys.getswitchinterval()
     yield
@@ -110,6 +111,17 @@ def test_several_workers_need_a_system_that_forks(
     monkeypatch.setattr("app.workers.is_possible", lambda: False)
     assert main() == 2
     assert "LOSSGRID_WORKERS" in capsys.readouterr().err
+
+
+def test_a_file_of_tokens_that_is_none_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LOSSGRID_PORT", "0")
+    monkeypatch.setenv("LOSSGRID_TOKENS_FILE", str(tmp_path / "nowhere"))
+    assert main() == 2
+    assert (
+        "lossgrid: LOSSGRID_TOKENS_FILE is not possible: the file of tokens cannot be read" in capsys.readouterr().err
+    )
 
 
 def test_impossible_settings_stop_the_start(

@@ -1,14 +1,16 @@
 """HTTP, and nothing that computes."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter
 
-from app.api import catalogue, conventions, health, identify, loss
+from app.api import catalogue, conventions, health, identify, limits, loss, metrics
 from app.api.capacity import Capacity
 from app.api.sizes import Sizes
 from app.engines.local import Threads
+from app.settings import Limit
 from app.spool import Intake
 
 __all__ = ["router"]
@@ -24,6 +26,7 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
     max_spectrum: int,
     capacity: Capacity,
     engine_threads: int,
+    listed_limits: Iterable[Limit] = (),
 ) -> APIRouter:
     """Put all endpoints together.
 
@@ -43,8 +46,10 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
         The most eigenvalues of a covariance that are computed.
     engine_threads
         How many threads work on one large batch; 0 means one per core.
+    listed_limits
+        What `GET /limits` lists beside the limits that never change.
     """
-    limits: dict[str, Any] = {
+    told: dict[str, Any] = {
         "max_depth": max_json_depth,
         "max_integer_digits": max_integer_digits,
         "max_upload_bytes": max_upload_bytes,
@@ -54,8 +59,10 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
     }
     made = APIRouter()
     for endpoint in (loss, identify):
-        made.include_router(endpoint.router(limits, capacity, intake))
+        made.include_router(endpoint.router(told, capacity, intake))
     made.include_router(catalogue.router())
     made.include_router(conventions.router())
+    made.include_router(limits.router(listed_limits))
     made.include_router(health.router())
+    made.include_router(metrics.router())
     return made

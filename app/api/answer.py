@@ -18,6 +18,7 @@ __all__ = [
     "HealthAnswer",
     "KlWeightForAnswer",
     "LatentAnswer",
+    "LimitRow",
     "LossAnswer",
     "LossRow",
     "Numbers",
@@ -378,6 +379,24 @@ class LossRow(TypedDict):
         bool, Field(description="Whether it is the negative log-likelihood of a Gaussian decoder of fixed variance.")
     ]
     note: Annotated[str, Field(description="Where its definition differs between frameworks.")]
+
+
+@_closed
+class LimitRow(TypedDict):
+    """One limit in force."""
+
+    name: Annotated[str, Field(description="A name for it, in lower case.")]
+    value: Annotated[int | None, Field(description="The number; null while there is no such limit.")]
+    unit: Annotated[str, Field(description="What is counted: bytes, seconds, requests, and so on.")]
+    setting: Annotated[str | None, Field(description="The variable that changes it; null if none does.")]
+    meaning: Annotated[str, Field(description="What is limited.")]
+    beyond: Annotated[
+        int | None,
+        Field(
+            description="The status with which a request beyond it is refused; null if it has to wait, if the"
+            " connection is closed without a word, or if the limit is one of our own answers.",
+        ),
+    ]
 
 
 @_closed

@@ -1,6 +1,7 @@
 """The OpenAPI document: what FastAPI knows of the routes, and the schemas that it cannot know."""
 
 import tomllib
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from app.api.bodies import OPTION_SCHEMAS, form_of
 from app.api.dressing import dress
 from app.api.examples import REQUESTS
 from app.api.identify import PROPERTIES
+from app.api.refusals import refusals
 from app.engines.local import run
 from app.formats.json import encode
 from app.formats.submission import ARRAYS
@@ -57,6 +59,13 @@ _REQUEST_ID: Final = {
     "schema": {"type": "string"},
 }
 
+_BEARER: Final = "bearer"
+_TOKEN: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A token from whoever runs the service, if they want one.",
+}
+
 
 def version_of(project: Path) -> str:
     """Read the version of the service from its ``pyproject.toml``."""
@@ -64,8 +73,16 @@ def version_of(project: Path) -> str:
     return found
 
 
-def openapi(app: FastAPI) -> dict[str, Any]:
-    """Write the document for an application."""
+def openapi(app: FastAPI, opened: Container[str]) -> dict[str, Any]:
+    """Write the document for an application.
+
+    Parameters
+    ----------
+    app
+        The application.
+    opened
+        The paths that may be read without a token, even where one is wanted.
+    """
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -95,9 +112,14 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     # Of a schema alone, Swagger UI makes an answer of zeros and "additionalProp1".
     answered = document["paths"]["/loss"]["post"]["responses"]["200"]["content"]["application/json"]
     answered["examples"] = {"tiny": {"summary": REQUESTS["tiny"]["summary"], "value": _answer_to("tiny")}}
-    for operation in (one for path in document["paths"].values() for one in path.values()):
+    for path, operation in ((path, one) for path, item in document["paths"].items() for one in item.values()):
+        if path not in opened:
+            operation["security"] = [{}, {_BEARER: []}]
+            asked = {str(status): response for status, response in refusals(401, 429).items()}
+            operation["responses"] = dict(sorted((operation["responses"] | asked).items()))
         for response in operation["responses"].values():
             response.setdefault("headers", {})["X-Request-Id"] = _REQUEST_ID
+    document["components"]["securitySchemes"] = {_BEARER: _TOKEN}
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     return document
 

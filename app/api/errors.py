@@ -24,6 +24,7 @@ from app.formats.errors import (
     UnknownField,
     WrongDtype,
 )
+from app.gates.entry import entry_of
 from app.losses.errors import (
     InvalidOption,
     LossInputError,
@@ -69,6 +70,7 @@ KIND_OF: Final[Mapping[type[DecodeError | LossInputError], Kind]] = MappingProxy
 
 def respond(request: Request, problem: Problem) -> Response:
     """Make the response that tells a problem."""
+    entry_of(request.scope).problem = problem.kind.slug
     return Response(
         render(problem, request_id(request.scope)),
         problem.kind.status,

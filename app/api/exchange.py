@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app.api.capacity import Capacity
 from app.api.negotiation import accepted, received
+from app.api.stages import staged
 from app.formats.json import MEDIA_TYPE as JSON
 from app.formats.submission import Submission
 from app.losses import Checkpoint
@@ -58,14 +59,15 @@ async def exchanged(
     capacity.check()  # before a body is read that would be refused
     with intake.workspace() as workspace:
         body = await intake.collected(request.stream(), workspace, _declared(request.headers))
+        with staged(request, source, target) as (timed_source, timed_target):
 
-        def whole(checkpoint: Checkpoint) -> bytes:
-            taken = source
-            if source.media_type == JSON and len(body) > LARGE_TEXT_BYTES:
-                taken = replace(source, decode=_in_turn(source.decode, capacity, checkpoint))
-            return answer(body, taken, target, checkpoint=checkpoint, scratch=workspace, **limits)
+            def whole(checkpoint: Checkpoint) -> bytes:
+                taken = timed_source
+                if source.media_type == JSON and len(body) > LARGE_TEXT_BYTES:
+                    taken = replace(taken, decode=_in_turn(taken.decode, capacity, checkpoint))
+                return answer(body, taken, timed_target, checkpoint=checkpoint, scratch=workspace, **limits)
 
-        content = await capacity.run(partial(workspace.through, whole), request.receive)
+            content = await capacity.run(partial(workspace.through, whole), request.receive)
     return Response(content, media_type=target.media_type)
 
 

@@ -7,11 +7,18 @@ from app.problems import EXAMPLE_INSTANCE, KINDS, MEDIA_TYPE, render
 
 __all__ = ["refusals"]
 
-_HEADERS = {405: ("Allow",), 415: ("Accept-Post", "Accept-Encoding"), 503: ("Retry-After",)}
+_HEADERS = {
+    401: ("WWW-Authenticate",),
+    405: ("Allow",),
+    415: ("Accept-Post", "Accept-Encoding"),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
 _MEANING = {
     "Allow": "The methods that the path takes.",
     "Accept-Post": "The media types that are taken, if it is the media type.",
     "Accept-Encoding": "The content encodings that are taken, if it is the encoding.",
+    "WWW-Authenticate": "What is wanted: Bearer.",
     "Retry-After": "After how many seconds to try again.",
 }
 

@@ -1,9 +1,12 @@
-"""The outermost gate: every request has an id, and nothing that goes wrong below goes out without a problem."""
+"""The gate that knows how a request ends: it has an id, one entry, and never goes without an answer."""
 
 import logging
+from collections.abc import Callable, Sequence
+from time import perf_counter
 
 from app.gates.asgi import App, Message, Receive, Scope, Send
-from app.problems import INTERNAL_ERROR, MEDIA_TYPE, Problem, RefusedError, out_of_memory, render, request_id
+from app.gates.entry import NO_ROUTES, Entry, RouteOf
+from app.problems import INTERNAL_ERROR, MEDIA_TYPE, Problem, RefusedError, out_of_memory, render
 
 __all__ = ["Journal"]
 
@@ -17,48 +20,71 @@ class Journal:
     ----------
     app
         What comes next.
+    route_of
+        Gives the template of the route that a path belongs to, for the entry.
+    closed
+        What is done with the entry of a request when it has ended: a line of the log, counters. None of them may raise.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(
+        self, app: App, *, route_of: RouteOf = NO_ROUTES, closed: Sequence[Callable[[Entry], None]] = ()
+    ) -> None:
         self.app = app
+        self.route_of = route_of
+        self.closed = closed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        name = request_id(scope)
-        started = False
+        entry = Entry.of(scope, self.route_of)
+        header = (b"x-request-id", entry.name.encode("ascii"))
+
+        async def receive_counted() -> Message:
+            message = await receive()
+            entry.bytes_in += len(message.get("body", b""))
+            return message
 
         async def send_with_id(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", name.encode("ascii"))]
+                message["headers"] = [*message.get("headers", ()), header]
+            entry.note(message)
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
-        except RefusedError as refusal:
-            if started:
-                raise
-            await _send_problem(refusal.problem, scope, send_with_id)
-        except MemoryError:
-            log.warning("%s found no memory", name)
-            if started:
-                raise
-            await _send_problem(out_of_memory(), scope, send_with_id)
-        except Exception:
+            await self.app(scope, receive_counted, send_with_id)
+        except Exception as error:
             # The one place that catches everything: the answer says nothing, the log says it all.
-            log.exception("%s failed", name)
-            if started:
+            problem = _problem_of(error, entry.name)
+            if entry.status:
                 raise
-            await _send_problem(INTERNAL_ERROR.example, scope, send_with_id)
+            await _send_problem(problem, entry, send_with_id)
+        finally:
+            self._close(entry)
+
+    def _close(self, entry: Entry) -> None:
+        """End an entry, and hand it on."""
+        entry.ended = entry.ended or perf_counter()
+        for done in self.closed:
+            done(entry)
 
 
-async def _send_problem(problem: Problem, scope: Scope, send: Send) -> None:
+def _problem_of(error: Exception, name: str) -> Problem:
+    """Find what is answered where something was raised, and log what is a fault of ours."""
+    if isinstance(error, RefusedError):
+        return error.problem
+    if isinstance(error, MemoryError):
+        log.warning("%s found no memory", name)
+        return out_of_memory()
+    log.error("%s failed", name, exc_info=error)
+    return INTERNAL_ERROR.example
+
+
+async def _send_problem(problem: Problem, entry: Entry, send: Send) -> None:
     """Answer a request with a problem, in plain ASGI."""
-    body = render(problem, request_id(scope))
+    entry.problem = problem.kind.slug
+    body = render(problem, entry.name)
     headers = {
         "content-type": MEDIA_TYPE,
         "content-length": str(len(body)),

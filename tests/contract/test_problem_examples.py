@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -108,7 +109,7 @@ def answer_to(app: FastAPI, *headers: tuple[bytes, bytes], leaves: bool = False)
 
 
 def test_the_example_of_a_client_that_leaves() -> None:
-    assert_is_the_example(answer_to(an_app(), (b"host", b"a"), leaves=True), "incomplete-body")
+    assert_is_the_example(answer_to(an_app(), (b"host", b"localhost"), leaves=True), "incomplete-body")
 
 
 def test_the_example_of_a_client_that_names_no_host() -> None:
@@ -124,7 +125,7 @@ def test_the_example_of_a_client_that_is_silent(monkeypatch: pytest.MonkeyPatch)
         return wait(0.01)
 
     monkeypatch.setattr("app.gates.silence.anyio.move_on_after", briefly)
-    assert_is_the_example(answer_to(an_app(), (b"host", b"a")), "request-timeout")
+    assert_is_the_example(answer_to(an_app(), (b"host", b"localhost")), "request-timeout")
     assert asked == [8]
 
 
@@ -180,12 +181,34 @@ def test_the_examples_of_a_service_that_has_much_to_do(monkeypatch: pytest.Monke
     assert_is_the_example(late.json(), "computing-too-long")
 
 
+def test_the_examples_of_whom_is_let_in(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("a-token-of-some-length\n", "ascii")
+    with a_client(tokens_file=str(tokens)) as client:
+        assert_is_the_example(client.loss(**BATCH).json(), "unauthorized")
+    with a_client(rate_per_minute=60) as client:
+        for _ in range(60):
+            client.raw(b"")
+        assert_is_the_example(client.raw(b"").json(), "too-many-requests")
+
+
 def test_whatever_is_refused_has_its_kind() -> None:
     assert {*DecodeError.__subclasses__(), *LossInputError.__subclasses__()} == {*KIND_OF}
 
 
 def test_every_kind_is_provoked() -> None:
-    by_hand = {"incomplete-body", "bad-host", "request-timeout", "invalid-request", "internal-error", "spool-full"}
-    by_hand |= {"out-of-memory", "over-capacity", "computing-too-long"}
+    by_hand = {
+        "incomplete-body",
+        "bad-host",
+        "unauthorized",
+        "too-many-requests",
+        "request-timeout",
+        "invalid-request",
+        "internal-error",
+        "spool-full",
+        "out-of-memory",
+        "over-capacity",
+        "computing-too-long",
+    }
     below = {"head-too-large"}  # the application is not even called; tests/e2e/test_protocol.py
     assert {*REQUESTS} | by_hand | below == set(KINDS)

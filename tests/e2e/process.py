@@ -70,8 +70,11 @@ def free_port() -> int:
 
 @contextmanager
 def start(**settings: object) -> Iterator[Running]:
-    """Start the service with nothing in its environment but the settings given, and kill it at the end if it lives."""
-    values = {"port": free_port()} | settings
+    """Start the service with nothing in its environment but the settings given, and kill it at the end if it lives.
+
+    Beside the names of the machine it answers to "a", which is short to write into a request.
+    """
+    values = {"port": free_port(), "allowed_hosts": "127.0.0.1, localhost, a"} | settings
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOSSGRID_")}
     environment |= {f"LOSSGRID_{name.upper()}": str(value) for name, value in values.items()}
     with tempfile.TemporaryDirectory() as folder:

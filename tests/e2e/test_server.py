@@ -161,3 +161,14 @@ def test_a_wrong_setting_stops_the_start_and_is_named(settings: dict[str, object
 def test_the_variables_of_the_tests_are_not_settings() -> None:
     with running(test_require="nothing") as server:
         assert httpx.get(f"{server.url}/healthz").is_success
+
+
+def test_a_page_of_another_site_cannot_have_its_name_lead_here() -> None:
+    with running(allowed_hosts="") as server:
+
+        def status(host: str) -> int:
+            return httpx.get(f"{server.url}/losses", headers={"Host": host}).status_code
+
+        assert status(f"localhost:{server.port}") == 200
+        assert status(f"127.0.0.1:{server.port}") == 200
+        assert status("rebound.example") == 400

@@ -44,6 +44,12 @@ class Connection:
         Whether the client closes the connection after the body.
     method
         Of the request.
+    path
+        Of the request.
+    client
+        The address that it comes from; empty if that is not known.
+    kind
+        Of the connection.
     """
 
     pieces: Iterable[bytes] = ()
@@ -51,6 +57,9 @@ class Connection:
     leaves: bool = False
     leaves_after: bool = False
     method: str = "POST"
+    path: str = "/loss"
+    client: str = "127.0.0.1"
+    kind: str = "http"
     status: int = 0
     answered: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -82,7 +91,8 @@ class Connection:
                 self.complete = not message.get("more_body", False)
 
         raw = [(name.encode(), value.encode()) for name, value in self.headers.items()]
-        await app({"type": "http", "method": self.method, "headers": raw}, receive, send)
+        scope = {"type": self.kind, "method": self.method, "path": self.path, "headers": raw}
+        await app({**scope, "client": (self.client, 1) if self.client else None}, receive, send)
 
     def through(self, app: App) -> "Connection":
         """Run the request in a loop of its own, and give the connection back."""

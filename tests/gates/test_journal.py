@@ -2,11 +2,14 @@
 
 import json
 import logging
+from typing import Any
 
 import pytest
 
 from app.gates import Journal
-from tests.gates.asgi import Connection, Message, Receive, Send, silent
+from app.gates.entry import Entry, routes_of
+from app.problems import NOT_FOUND, RefusedError
+from tests.gates.asgi import Connection, Message, Receive, Send, echo, silent
 
 
 async def failing(_: Message, __: Receive, ___: Send) -> None:
@@ -62,3 +65,44 @@ def test_an_answer_that_has_begun_is_broken_off(caplog: pytest.LogCaptureFixture
         connection.through(Journal(failing_late))
     assert (connection.status, connection.body, connection.complete) == (200, b"", False)
     assert connection.answered["x-request-id"] in caplog.text
+
+
+def test_a_request_that_has_ended_is_handed_on_once() -> None:
+    closed: list[Entry] = []
+    connection = Connection([b"ab", b"c"], path="/loss")
+    connection.through(Journal(echo, route_of=routes_of(["/loss"]), closed=[closed.append]))
+    (entry,) = closed
+    assert entry.name == connection.answered["x-request-id"]
+    assert (entry.method, entry.route, entry.status, entry.problem) == ("POST", "/loss", 200, "")
+    assert (entry.bytes_in, entry.bytes_out) == (3, 3)
+    assert entry.ended > entry.began
+
+
+async def refusing(_: Message, __: Receive, ___: Send) -> None:
+    raise RefusedError(NOT_FOUND.example)
+
+
+@pytest.mark.parametrize(("app", "status", "slug"), [(refusing, 404, "not-found"), (failing, 500, "internal-error")])
+def test_a_refusal_is_noted_by_its_kind(app: Any, status: int, slug: str) -> None:  # noqa: ANN401 - an application
+    closed: list[Entry] = []
+    connection = Connection([b""]).through(Journal(app, closed=[closed.append]))
+    (entry,) = closed
+    assert (entry.status, entry.problem, entry.bytes_out) == (status, slug, len(connection.body))
+
+
+async def leaving(_: Message, __: Receive, ___: Send) -> None:
+    """Answer nothing."""
+
+
+async def refusing_late(scope: Message, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await refusing(scope, receive, send)
+
+
+def test_a_request_without_an_answer_is_handed_on_too() -> None:
+    closed: list[Entry] = []
+    Connection([b""]).through(Journal(leaving, closed=[closed.append]))
+    with pytest.raises(RefusedError):
+        Connection([b""]).through(Journal(refusing_late, closed=[closed.append]))
+    assert [entry.status for entry in closed] == [0, 200]
+    assert all(entry.seconds >= 0 for entry in closed)

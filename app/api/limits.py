@@ -1,0 +1,66 @@
+"""GET /limits: what a caller may ask for at most, and what an operator changes to allow more."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Final
+
+import orjson
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.api.answer import LimitRow
+from app.api.conventions import LARGEST_LIMIT
+from app.api.identify import MOST_BATCHES
+from app.api.refusals import refusals
+from app.formats.archive import MOST_EXPANSION, MOST_MEMBERS
+from app.gates.intake import MOST_MEMBERS as MOST_GZIP_MEMBERS
+from app.problems import LARGEST_BODY_BYTES, MOST_ERRORS
+from app.settings import Limit
+
+__all__ = ["FIXED", "router"]
+
+FIXED: Final = (
+    Limit("archive_members", MOST_MEMBERS, "members", None, "arrays in an archive or a safetensors file", 413),
+    Limit(
+        "archive_expansion",
+        MOST_EXPANSION,
+        "times",
+        None,
+        "how many times its compressed size a member of an archive above 1 MiB may inflate to",
+        413,
+    ),
+    Limit("gzip_members", MOST_GZIP_MEMBERS, "members", None, "members of a gzip stream", 400),
+    Limit("batch_sizes", MOST_BATCHES, "batches", None, "batches in one request to POST /loss/identify", 422),
+    Limit("conventions", LARGEST_LIMIT, "rows", None, "rows in one answer of GET /conventions", 400),
+    Limit("errors", MOST_ERRORS, "places", None, "places that a problem lists; the others are counted", None),
+    Limit("problem_bytes", LARGEST_BODY_BYTES, "bytes", None, "size of a problem", None),
+)
+"""The limits that are no settings."""
+
+
+def router(settings: Iterable[Limit]) -> APIRouter:
+    """Make the route.
+
+    Parameters
+    ----------
+    settings
+        The limits that an operator can change.
+    """
+    made = APIRouter(tags=["catalogue"])
+    whole = orjson.dumps([asdict(limit) for limit in (*settings, *FIXED)])
+
+    async def limits() -> Response:
+        return Response(whole, media_type="application/json")
+
+    made.add_api_route(
+        "/limits",
+        limits,
+        operation_id="limits",
+        summary="Every limit in force",
+        description="What a caller may ask for at most: how much, in what unit, with which status a request beyond it"
+        " is refused, and which setting of the service changes it.",
+        response_model=list[LimitRow],
+        response_description="All of them.",
+        responses=refusals(),
+    )
+    return made
