@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,12 +34,10 @@ def _as_it_was() -> Iterator[None]:
         return None
 
     handlers = {number: signal.signal(number, heard) for number in (signal.SIGTERM, signal.SIGINT)}
-    interval = sys.getswitchinterval()
     found = {
         name: (logging.getLogger(name).handlers[:], logging.getLogger(name).level) for name in ("uvicorn", "lossgrid")
     }
     yield
-    sys.setswitchinterval(interval)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     for name, (before, level) in found.items():

@@ -1,22 +1,15 @@
 """One exchange over a batch: a body is read, answered in a thread, and the answer is sent."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.capacity import Capacity
 from app.api.negotiation import accepted, received
-from app.formats.json import MEDIA_TYPE as JSON
-from app.formats.submission import Submission
 from app.losses.checkpoint import Checkpoint
 
 __all__ = ["exchanged"]
-
-LARGE_TEXT_BYTES = 1 << 20
-"""Above this size JSON is decoded one body at a time; a smaller one would wait longer than it takes."""
 
 
 async def exchanged(
@@ -47,21 +40,6 @@ async def exchanged(
     body = await request.body()
 
     def whole(checkpoint: Checkpoint) -> bytes:
-        taken = source
-        if source.media_type == JSON and len(body) > LARGE_TEXT_BYTES:
-            taken = replace(source, decode=_in_turn(source.decode, capacity, checkpoint))
-        return answer(body, taken, target, checkpoint=checkpoint, **limits)
+        return answer(body, source, target, checkpoint=checkpoint, **limits)
 
     return Response(await capacity.run(whole, request.receive), media_type=target.media_type)
-
-
-def _in_turn(
-    decode: Callable[..., Submission], capacity: Capacity, checkpoint: Checkpoint
-) -> Callable[..., Submission]:
-    """Let a decoder of text wait until no other one is at work."""
-
-    def decode_in_turn(*body: Any, **circumstances: Any) -> Submission:  # noqa: ANN401 - whatever a decoder is told
-        with capacity.turn(checkpoint):
-            return decode(*body, **circumstances)
-
-    return decode_in_turn

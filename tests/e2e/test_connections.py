@@ -191,6 +191,21 @@ def test_an_answer_that_is_taken_slowly_arrives_whole(app: object) -> None:
         assert time.monotonic() - started > 1
 
 
+def test_who_has_taken_an_answer_may_be_idle() -> None:
+    head = b"\r\n\r\n"
+    with (
+        serving(large, limits(write_seconds=0.4)) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=12) as connection,
+    ):
+        for _ in range(2):
+            connection.sendall(HEALTH)
+            time.sleep(0.1)  # so that the answer waits for its reader
+            received = bytearray()
+            while len(received.partition(head)[2]) < len(LARGE):
+                received += connection.recv(1 << 20)
+            time.sleep(0.8)
+
+
 @pytest.mark.parametrize("version", [b"1.1\r\nConnection: close", b"1.0"])
 def test_a_client_that_wants_to_close_reads_a_refusal_that_comes_before_its_body(version: bytes) -> None:
     with serving(create_app(Settings()), limits()) as port:
