@@ -20,13 +20,6 @@ __all__ = ["Farewell", "serve"]
 CLOSING_SECONDS = 0.5
 """How long those have to read it who are told that the time is over."""
 
-SWITCH_SECONDS = 0.0005
-"""How long a thread that computes may keep the interpreter while the one that serves connections waits for it.
-
-A request is several steps of that thread, so Python's own 5 ms would add up: beside 4 clients that post 8 MB of JSON
-in a loop, /healthz answers several times sooner so.
-"""
-
 _FILES: Final = 256
 """How many files may be open beside the connections."""
 
@@ -145,7 +138,6 @@ def serve(
         timeout_graceful_shutdown=math.ceil(farewell.seconds - farewell.drain_seconds),  # which does not happen
     )
     _allow_files(limits.connections + SPARE_CONNECTIONS + _FILES)
-    sys.setswitchinterval(SWITCH_SECONDS)
     _Server(config, app, farewell).run(sockets=[listening])
 
 

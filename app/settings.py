@@ -346,7 +346,6 @@ class Settings(BaseSettings):
     ] = 0
     graceful_seconds: Annotated[
         int,
-        Beyond(503),
         Field(ge=1, le=3600, description="seconds that requests in flight get to finish after that"),
     ] = 6
     log_level: Annotated[

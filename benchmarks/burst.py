@@ -1,7 +1,7 @@
 """What a burst of requests meets: how many are answered and how, and how much later than on an idle service.
 
-``python benchmarks/burst.py`` starts the service with its defaults on a free port, or asks the one at ``--url``. It
-posts a JSON batch of ``--samples`` times 784 numbers alone some times, then ``--at-once`` of them on as many
+``python -m benchmarks.burst`` starts the service with its defaults on a free port, or asks the one at ``--url``. It
+posts a JSON batch of ``--megabytes`` alone some times, then ``--at-once`` of them on as many
 connections at the same moment, ``--rounds`` times. Prints one line of JSON; times are seconds from the moment at which
 a request was begun to the end of its answer, status 0 is a broken connection.
 """
@@ -15,10 +15,8 @@ import sys
 import time
 from collections import Counter, defaultdict
 from contextlib import nullcontext
-from pathlib import Path
 from urllib.parse import urlsplit
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.health_under_load import batch, service
 
 

@@ -1,6 +1,6 @@
 """How soon /healthz answers beside clients that post large JSON bodies in a loop.
 
-``python benchmarks/health_under_load.py`` starts the service with its defaults on a free port, or asks the one at
+``python -m benchmarks.health_under_load`` starts the service with its defaults on a free port, or asks the one at
 ``--url``; every client is a process of its own, so that what is measured is the service. Prints one line of JSON:
 seconds that 50 % and 99 % of the probes and the slowest took, and how many uploads were answered with which status.
 """
@@ -29,7 +29,7 @@ FEATURES = 784
 
 def batch(megabytes: float) -> bytes:
     """Write a JSON body of about so many megabytes: x and y, each of numbers with 17 digits."""
-    numbers = random.Random(0)  # noqa: S311 - not for secrets
+    numbers = random.Random(0)  # noqa: S311 - any numbers do
     rows = max(1, round(megabytes * 1e6 / 2 / FEATURES / 20))
     x = [[numbers.random() for _ in range(FEATURES)] for _ in range(rows)]
     return json.dumps({"x": x, "y": x[::-1]}, separators=(",", ":")).encode()

@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +24,7 @@ from app.server import Farewell, serve
 from tests.inprocess import an_app
 
 PATIENCE = 20
-HEAD = b"POST /loss HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /loss HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 BATCH = b'{"x": [1], "y": [2]}'
 
 
@@ -37,12 +36,10 @@ def _as_it_was() -> Iterator[None]:
         return None
 
     handlers = {number: signal.signal(number, heard) for number in (signal.SIGTERM, signal.SIGINT)}
-    interval = sys.getswitchinterval()
     found = {
         name: (logging.getLogger(name).handlers[:], logging.getLogger(name).level) for name in ("uvicorn", "lossgrid")
     }
     yield
-    sys.setswitchinterval(interval)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     for name, (before, level) in found.items():

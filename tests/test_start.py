@@ -28,9 +28,7 @@ def _as_it_was() -> Iterator[None]:
         name: (logging.getLogger(name).handlers[:], logging.getLogger(name).level)
         for name in ("uvicorn", "lossgrid", "fastapi")
     }
-    interval = sys.getswitchinterval()
     yield
-    sys.setswitchinterval(interval)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     for name, (found, level) in loggers.items():
@@ -82,7 +80,6 @@ def test_several_workers_serve_until_they_are_told_to_stop(
     port = free_port()
     monkeypatch.setenv("LOSSGRID_PORT", str(port))
     monkeypatch.setenv("LOSSGRID_WORKERS", "2")
-    monkeypatch.setattr("app.server.SWITCH_SECONDS", sys.getswitchinterval())
     answers: list[httpx.Response] = []
 
     def visit() -> None:

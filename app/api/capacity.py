@@ -14,8 +14,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, Generic, TypeVar
 
 from starlette.requests import ClientDisconnect
@@ -36,9 +35,6 @@ WATCH_AFTER_SECONDS = 0.02
 
 IDLE_THREAD_SECONDS = 10.0
 """How long a thread waits for work before it ends."""
-
-TURN_SECONDS = 0.05
-"""How often those that wait for their turn look whether anybody waits for them."""
 
 _LONGEST_RETRY_SECONDS: Final = 600
 _NEWEST: Final = 1 / 8
@@ -86,7 +82,6 @@ class Capacity:
         self._running: dict[_Job[Any], asyncio.TimerHandle] = {}
         self._queue: deque[_Job[Any]] = deque()
         self._threads = _Threads(at_once)
-        self._turn = threading.Lock()
         self._closed = False
 
     @property
@@ -154,19 +149,6 @@ class Capacity:
             if job in self._queue:
                 self._queue.remove(job)
             del job  # likewise: in a circle of references the body would outlive its request
-
-    @contextmanager
-    def turn(self, checkpoint: Checkpoint) -> Iterator[None]:
-        """Let one thread at a time do what keeps the interpreter's lock most of the time. Called in the threads.
-
-        Several that want the lock gain nothing from each other, and each of them makes the event loop wait longer.
-        """
-        while not self._turn.acquire(timeout=TURN_SECONDS):
-            checkpoint()
-        try:
-            yield
-        finally:
-            self._turn.release()
 
     def close(self) -> None:
         """Refuse whatever computes, waits or comes: the time for that is over."""

@@ -1,7 +1,6 @@
 """One exchange over a batch: a body is read, answered in a thread, and the answer is sent."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,17 +11,12 @@ from starlette.responses import Response
 from app.api.capacity import Capacity
 from app.api.negotiation import accepted, received
 from app.api.stages import staged
-from app.formats.json import MEDIA_TYPE as JSON
-from app.formats.submission import Submission
 from app.losses import Checkpoint
 from app.spool import Intake
 
 __all__ = ["exchanged"]
 
 _LONGEST_LENGTH = 19
-
-LARGE_TEXT_BYTES = 1 << 20
-"""Above this size JSON is decoded one body at a time; a smaller one would wait longer than it takes."""
 
 
 async def exchanged(
@@ -62,10 +56,7 @@ async def exchanged(
         with staged(request, source, target) as (timed_source, timed_target):
 
             def whole(checkpoint: Checkpoint) -> bytes:
-                taken = timed_source
-                if source.media_type == JSON and len(body) > LARGE_TEXT_BYTES:
-                    taken = replace(taken, decode=_in_turn(taken.decode, capacity, checkpoint))
-                return answer(body, taken, timed_target, checkpoint=checkpoint, scratch=workspace, **limits)
+                return answer(body, timed_source, timed_target, checkpoint=checkpoint, scratch=workspace, **limits)
 
             content = await capacity.run(partial(workspace.through, whole), request.receive)
     return Response(content, media_type=target.media_type)
@@ -75,15 +66,3 @@ def _declared(headers: Headers) -> int:
     """Say how long the body is said to be, as it arrives; 0 if nothing is said."""
     length = headers.get("content-length", "")
     return int(length) if length.isascii() and length.isdigit() and len(length) <= _LONGEST_LENGTH else 0
-
-
-def _in_turn(
-    decode: Callable[..., Submission], capacity: Capacity, checkpoint: Checkpoint
-) -> Callable[..., Submission]:
-    """Let a decoder of text wait until no other one is at work."""
-
-    def decode_in_turn(*body: Any, **circumstances: Any) -> Submission:  # noqa: ANN401 - whatever a decoder is told
-        with capacity.turn(checkpoint):
-            return decode(*body, **circumstances)
-
-    return decode_in_turn
