@@ -65,7 +65,7 @@ def _text_of_options(body: bytes) -> int:
 
 def _submission(document: Any, fields: frozenset[str], max_depth: int, lists: int) -> Submission | None:  # noqa: ANN401
     """Take the arrays and options out of a parsed document that has so many opening brackets, those in strings too."""
-    names = list(document)
+    names = list(document.keys())  # which only an object has
     if not fields.issuperset(names) or len({*names}) < len(names):
         return None
     arrays, options = {}, {}

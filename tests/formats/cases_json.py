@@ -89,6 +89,8 @@ REFUSED = (
     Refused(b'{"z":' + b'{"a":' * 32 + b"1" + b"}" * 32 + b"}", Malformed, offset=160, words="deeper than 32 levels"),
     # Not an object.
     Refused(b"[1, 2]", NotAnObject, words="is a list"),
+    Refused(b"[]", NotAnObject, words="is a list"),
+    Refused(b'""', NotAnObject, words="is a string"),
     Refused(b"null", NotAnObject, words="is null"),
     Refused(b" 5", NotAnObject, words="is a number"),
     Refused(b'"x"', NotAnObject, words="is a string"),

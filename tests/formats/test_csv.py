@@ -22,6 +22,7 @@ tables = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(2, 5)),
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("write", [repr, "{:.17g}".format, "{:.18e}".format, " {:+.17g}\t".format])
 @pytest.mark.parametrize("heading", [False, True])
+@settings(deadline=None)
 @given(table=tables)
 def test_a_table_comes_back_with_the_same_bits(
     table: NDArray[np.float64], separator: str, end: str, write: object, *, heading: bool
@@ -34,6 +35,7 @@ def test_a_table_comes_back_with_the_same_bits(
     assert found.tobytes() == table.tobytes()
 
 
+@settings(deadline=None)
 @given(number=st.from_regex(r"[+-]?([0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?", fullmatch=True))
 def test_every_way_to_write_a_number_is_correctly_rounded(number: str) -> None:
     assert read("x", f"{number},0\n".encode()).tolist() == [[float(number), 0.0]]
@@ -139,6 +141,7 @@ def test_lines_are_in_order_whatever_is_wrong_with_them() -> None:
     assert [fault.path for fault in caught.value.faults] == [("x", 1), ("x", 2, 1), ("x", 3, 0)]
 
 
+@settings(deadline=None)
 @given(text=st.binary(max_size=40) | st.text('0123456789.,;-+eE\n\r[]naif \t"', max_size=40).map(str.encode))
 def test_any_bytes_are_refused_or_finite_numbers(text: bytes) -> None:
     try:
@@ -183,7 +186,7 @@ def outcome_of(text: bytes, block_bytes: int, *, accelerated: bool) -> object:
     return found.shape, found.tobytes()
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(
     lines=lines, separator=st.sampled_from(",;"), end=st.sampled_from(["\n", "\r\n"]), block_bytes=st.integers(1, 40)
 )

@@ -88,6 +88,7 @@ def test_a_bad_body_in_a_mapped_file_meets_the_same_refusal(case: Refused) -> No
     assert mapped.detail == fast.detail
 
 
+@settings(deadline=None)
 @given(array=arrays)
 @example(array=np.array([5e-324, 1.7976931348623157e308, -0.0, 2.2250738585072014e-308, 0.1]))
 def test_a_regular_array_comes_back_with_the_same_bits(array: NDArray[np.float64]) -> None:
@@ -127,6 +128,7 @@ def test_a_number_is_rounded_correctly(text: str, value: float) -> None:
     assert_same_bits(found, np.array([[value]]))
 
 
+@settings(deadline=None)
 @given(digits=st.integers(0, 10**30), length=st.integers(1, 30))
 def test_the_second_look_finds_every_number_out_of_range_that_the_parser_refuses(digits: int, length: int) -> None:
     text = f"1.7976931348623158{str(digits)[:length]}e308"
@@ -340,7 +342,7 @@ def plain(value: object) -> object:
     return array if np.isfinite(array).all() else None
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(body=mutants | documents | soups | soups.map(lambda soup: b'{"x":' + soup + b"}") | st.binary(max_size=40))
 def test_whatever_is_sent_is_a_submission_or_a_decode_error(body: bytes) -> None:
     outcome, other = outcome_of(body), outcome_of(body, accelerated=False)
@@ -364,7 +366,7 @@ def test_whatever_is_sent_is_a_submission_or_a_decode_error(body: bytes) -> None
         np.testing.assert_array_equal(other.arrays[name], array, strict=True)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(value=values | grids)
 @example(value=[[], []])
 @example(value=[[[1], 2], [[3], 4]])
@@ -406,6 +408,7 @@ def test_a_reply_has_its_arrays_in_the_places_of_their_placeholders() -> None:
     )
 
 
+@settings(deadline=None)
 @given(array=arrays)
 def test_a_written_array_reads_back_with_the_same_bits(array: NDArray[np.float64]) -> None:
     assert_same_bits(np.array(json.loads(encode(a_reply(elementwise=array)))["elementwise"]), array)

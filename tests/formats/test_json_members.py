@@ -4,7 +4,7 @@ import json
 import mmap
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.formats.json_members import LONGEST_OPTION, Member, members
@@ -55,6 +55,7 @@ def test_what_is_unusual_is_left_to_the_second_look(body: bytes) -> None:
     assert members(body, FIELDS, go_on) is None
 
 
+@settings(deadline=None)
 @given(
     document=st.dictionaries(
         st.sampled_from(sorted(FIELDS - {"x", "y"})).filter(lambda name: name not in {"mu", "logvar", "sample_weight"}),

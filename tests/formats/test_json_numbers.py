@@ -83,7 +83,7 @@ def assert_same(found: NDArray[np.float64] | None, wanted: NDArray[np.float64] |
     np.testing.assert_array_equal(found.view(np.uint64), wanted.view(np.uint64))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     text=texts(nested)
     | texts(hnp.arrays(object, hnp.array_shapes(max_dims=4, max_side=4), elements=numerals).map(np.ndarray.tolist)),
@@ -106,7 +106,7 @@ soups = st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=1500, deadline=None)
 @given(text=soups | soups.map(lambda soup: b"[[" + soup + b"]]"), block_bytes=st.integers(1, 12))
 def test_scraps_of_arrays_are_judged_alike(text: bytes, block_bytes: int) -> None:
     wanted = plain(text)
@@ -133,6 +133,7 @@ def test_no_short_text_is_taken_that_is_no_array(block_bytes: int, *, accelerate
     assert taken > 5
 
 
+@settings(deadline=None)
 @given(bits=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=50))
 def test_any_doubles_come_back_with_the_same_bits(bits: list[int]) -> None:
     values = [

@@ -101,7 +101,7 @@ leaves = st.integers(-3, 3) | st.floats(allow_nan=False, allow_infinity=False) |
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3), max_leaves=10)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(document=st.dictionaries(st.sampled_from(["x", "y", "loss", "include", "z"]), values, max_size=3))
 def test_what_is_read_in_one_piece_is_what_the_longer_way_reads(document: dict[str, Any]) -> None:
     body = json.dumps(document).encode()
