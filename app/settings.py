@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     spool_threshold_bytes: Annotated[
         int,
         Field(ge=1, le=2**31, description="bytes that one request may hold in memory; beyond them it is on disk"),
-    ] = 16 * 2**20
+    ] = 32 * 2**20
     bodies_in_memory_bytes: Annotated[
         int,
         Field(
