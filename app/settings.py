@@ -194,15 +194,15 @@ class Settings(BaseSettings):
         int,
         Beyond(None),
         Field(ge=1, le=2**31, description="bytes that one request may hold in memory; beyond them it is on disk"),
-    ] = 16 * 2**20
+    ] = 32 * 2**20
     bodies_in_memory_bytes: Annotated[
         int,
         Beyond(None),
         Field(
             ge=0,
             le=2**40,
-            description="bytes that all requests together may hold in memory, beside 64 KiB each; beyond them they are"
-            " on disk",
+            description="bytes that all requests of a process may hold in memory, beside 64 KiB each; beyond them"
+            " they are on disk",
         ),
     ] = 128 * 2**20
     max_samples: Annotated[

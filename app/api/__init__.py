@@ -10,7 +10,7 @@ from app.api import catalogue, conventions, health, identify, limits, loss, metr
 from app.api.capacity import Capacity
 from app.api.sizes import Sizes
 from app.engines.local import Threads
-from app.settings import Limit
+from app.settings import Limit, variable
 from app.spool import Intake
 
 __all__ = ["router"]
@@ -55,6 +55,7 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
         "max_upload_bytes": max_upload_bytes,
         "max_spectrum": max_spectrum,
         "engine": Threads(engine_threads or os.cpu_count() or 1).run,
+        "max_upload_setting": variable("max_upload_bytes"),
         "sizes": sizes,
     }
     made = APIRouter()

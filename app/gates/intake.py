@@ -39,6 +39,12 @@ PIECE_BYTES = 64 * 1024
 INFLATED_BYTES = 2**20
 """How much is inflated at once: what comes behind it may keep a body on disk, and the next piece is made when asked."""
 
+FREE_BYTES = 64 * 2**20
+"""Up to this size a body may inflate from however little."""
+
+MOST_EXPANSION = 100
+"""How many times its compressed size a body may inflate to beyond that, as a member of an archive may."""
+
 Limits = Mapping[str, tuple[int, str]]
 
 NO_OTHERS: Limits = MappingProxyType({})
@@ -251,6 +257,9 @@ class _GzipStream:
             self.written += len(piece)
             if self.written > self.limit:
                 raise _too_large(self.limit, self.setting, "What a body inflates to")
+            if self.written > max(FREE_BYTES, MOST_EXPANSION * self.read):
+                detail = f"A body may inflate to at most {MOST_EXPANSION} times its compressed size beyond {FREE_BYTES}"
+                raise RefusedError(Problem(BODY_TOO_LARGE, f"{detail} bytes; send it as it is."))
             if self.member.eof:
                 self.rest, self.member = self.member.unused_data, None
                 self.waiting = bool(self.rest)

@@ -17,6 +17,9 @@ PIECE_BYTES: Final = 2**18
 """How much is collected before it is written, since each hop to a thread costs as much as writing half of it;
 more would add up where hundreds of clients are slow."""
 
+LARGE_BYTES: Final = 2**20
+"""From where on a body in memory is put together in a thread."""
+
 T = TypeVar("T")
 
 
@@ -87,8 +90,8 @@ class Intake:
                 elif file is not None and waiting >= PIECE_BYTES:
                     await self._aside(file.append, held)
                     held, waiting = [], 0
-            if file is None:
-                return b"".join(held)
+            if file is None:  # to join mebibytes takes a while, and other threads may run meanwhile
+                return b"".join(held) if waiting < LARGE_BYTES else await run_sync(b"".join, held)
             await self._aside(file.append, held)
             return await self._aside(workspace.map, file) if file.size else b""
         finally:

@@ -94,11 +94,6 @@ class Workspace:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @property
-    def threshold_bytes(self) -> int:
-        """How much this request may hold in memory at the very most."""
-        return self._threshold
-
     def hold(self, count: int) -> bool:
         """Count so many more bytes as held in memory; False if they should be on disk instead."""
         with self._lock:

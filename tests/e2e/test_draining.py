@@ -46,7 +46,7 @@ def test_beside_stalled_uploads_what_computes_gets_its_whole_answer() -> None:
 def test_an_upload_that_stalls_to_the_end_is_refused(framing: str) -> None:
     with running(graceful_seconds=1) as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=EXIT_SECONDS) as connection:
-            head = f"POST /loss HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{framing}\r\n"
+            head = f"POST /loss HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{framing}\r\n"
             connection.sendall(head.encode())
             time.sleep(0.3)
             server.process.send_signal(signal.SIGTERM)
@@ -62,7 +62,7 @@ def test_an_upload_that_stalls_to_the_end_is_refused(framing: str) -> None:
 def test_a_computation_that_lasts_to_the_end_is_refused() -> None:
     rows = [[column / 7 for column in range(784)] for _ in range(1500)]
     body = json.dumps({"x": rows, "y": rows[::-1], "include": ["elementwise", "gradients", "conventions"]}).encode()
-    head = f"POST /loss HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /loss HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     with running(graceful_seconds=1) as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=EXIT_SECONDS) as connection:
             connection.sendall(head.encode() + body)
@@ -94,7 +94,7 @@ def test_a_second_interrupt_does_not_wait() -> None:
 def test_a_client_that_does_not_read_does_not_hold_up_the_end() -> None:
     rows = [[column / 7 for column in range(784)] for _ in range(400)]
     body = json.dumps({"x": rows, "y": rows[::-1], "include": ["elementwise"]}).encode()
-    head = f"POST /loss HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /loss HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     with running(graceful_seconds=1) as server, socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", server.port))

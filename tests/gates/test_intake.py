@@ -226,6 +226,16 @@ def test_nothing_is_lost_between_pieces(size: int) -> None:
     assert refused.status == 413
 
 
+def test_beyond_a_size_a_body_is_not_inflated_from_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.gates.intake.FREE_BYTES", 100_000)
+    gate = Journal(Inflation(echo, bytes=10**8, setting=SETTING))
+    assert zipped(gzip.compress(bytes(100_000))).through(gate).body == bytes(100_000)
+    detail = is_refused(zipped(gzip.compress(bytes(100_001))).through(gate), "body-too-large", 413)
+    assert "100 times" in detail
+    noise = os.urandom(5000)
+    assert len(zipped(gzip.compress(noise + bytes(400_000))).through(gate).body) == 405_000
+
+
 def broken_streams() -> Iterator[tuple[str, bytes]]:
     whole = gzip.compress(b"hello")
     yield "plain", b"hello"
