@@ -130,7 +130,7 @@ def measured(
     for row in rows:
         wanted = requests(row, servers)
         asked = {name: Asked(Client(server.port), request) for name, (server, request) in wanted.items()}
-        alone = [name for name in ("ours", "usual") if name in asked]  # the limit is asked in two ways
+        alone = [name for name in asked if name in {"ours", "usual"}]  # the limit is asked in two ways
         before = {name: servers[name].worked() for name in alone}
         seconds = in_turns(asked, pace(row))
         worked = {name: (servers[name].worked() - before[name]) / (len(seconds[name]) + 1) for name in alone}
