@@ -10,7 +10,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -24,7 +24,7 @@ from benchmarks.page import filled, peers_tables, service_tables
 from benchmarks.peers.run import beside
 from benchmarks.peers.table import PEERS
 from benchmarks.results import PeersResults, ServiceResults, read, write
-from benchmarks.rounds import Pace, measured
+from benchmarks.rounds import FAILED, Pace, measured
 from benchmarks.rows import GROWTH, LOADS, QUICK, ROWS, Load, Row
 from benchmarks.servers import ROOT, ours, unlike_ours
 
@@ -36,7 +36,7 @@ _LARGE: Final = 1_000_000
 
 
 def main(words: Sequence[str]) -> int:
-    """Do what is asked, and return the exit code.
+    """Do what is asked, and return the exit code: 1 where something could not be measured, which is then left out.
 
     Parameters
     ----------
@@ -51,19 +51,27 @@ def main(words: Sequence[str]) -> int:
     asked = parser.parse_args(words)
     signal.signal(signal.SIGTERM, _stop)
     draft = asked.quick or bool(asked.only)
+    failures = []
+
+    def say(line: str) -> None:
+        sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        sys.stderr.flush()
+        if line.startswith(FAILED):
+            failures.append(line)
+
     if asked.what != "page":
         results: ServiceResults | PeersResults
         if asked.what == "service":
-            results = _service(quick=asked.quick, only=asked.only)
+            results = _service(quick=asked.quick, only=asked.only, say=say)
         else:
-            results = beside([one for one in PEERS if _named(one.name, asked.only)], quick=asked.quick, say=_say)
+            results = beside([one for one in PEERS if _named(one.name, asked.only)], quick=asked.quick, say=say)
         if draft:
             tables = service_tables(results) if isinstance(results, ServiceResults) else peers_tables(results)
             sys.stdout.write("\n".join(tables.values()))
-            return 0
+            return int(bool(failures))
         write(asked.to / "docs" / "benchmarks" / (_SERVICE if asked.what == "service" else _PEERS), results)
     _show(asked.to)
-    return 0
+    return int(bool(failures))
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
@@ -76,18 +84,12 @@ def _named(name: str, only: Sequence[str]) -> bool:
     return not only or any(one in name for one in only)
 
 
-def _say(line: str) -> None:
-    """Tell how far it is."""
-    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
-    sys.stderr.flush()
-
-
 def _pace(row: Row) -> Pace:
     """Say how long a row is measured: small ones often, large ones a few times."""
     return Pace(seconds=12, least=3, most=12) if row.size.elements > _LARGE * 4 else Pace(seconds=5, least=7, most=400)
 
 
-def _service(*, quick: bool, only: Sequence[str]) -> ServiceResults:
+def _service(*, quick: bool, only: Sequence[str], say: Callable[[str], None]) -> ServiceResults:
     """Measure the service, the usual one and the limit."""
     machine = this_machine()
     with contextlib.ExitStack() as running:
@@ -97,15 +99,15 @@ def _service(*, quick: bool, only: Sequence[str]) -> ServiceResults:
             "limit": running.enter_context(unlike_ours("limit")),
         }
         if quick:
-            rows = measured(QUICK, servers, lambda _: Pace(seconds=0.2, least=5, most=50), _say)
-            load = under_load([Load(QUICK[0], 0.1, clients=(1, 2))], servers, _say)
+            rows = measured(QUICK, servers, lambda _: Pace(seconds=0.2, least=5, most=50), say)
+            load = under_load([Load(QUICK[0], 0.1, clients=(1, 2))], servers, say)
         else:
-            rows = measured([row for row in ROWS if _named(row.name, only)], servers, _pace, _say)
-            load = under_load([] if only else LOADS, servers, _say)
-    memory = [] if only else grown([Size(1, 10)] if quick else GROWTH, _say)
+            rows = measured([row for row in ROWS if _named(row.name, only)], servers, _pace, say)
+            load = under_load([] if only else LOADS, servers, say)
+    memory = [] if only else grown([Size(1, 10)] if quick else GROWTH, say)
     for one in verdicts(rows):
         if not one.reached:
-            _say(f"not reached: {one.bound.row}, {one.measured.median:.3g}")
+            say(f"not reached: {one.bound.row}, {one.measured.median:.3g}")
     return ServiceResults(machine=machine, rows=rows, memory=memory, load=load)
 
 

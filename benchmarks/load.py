@@ -7,7 +7,7 @@ from typing import Final
 
 from benchmarks.client import Client, Refused, Request
 from benchmarks.results import LoadResult
-from benchmarks.rounds import requests
+from benchmarks.rounds import FAILED, requests
 from benchmarks.rows import Load
 from benchmarks.servers import Server
 from benchmarks.spread import percentile
@@ -92,29 +92,32 @@ def under_load(loads: Sequence[Load], servers: Mapping[str, Server], say: Callab
     loads, servers
         What, and whom.
     say
-        Is told of every row when it is done.
+        Is told of every row when it is done, and of one that fails.
     """
     results = []
     for load in loads:
         names = [name for name in servers if name != "usual" or load.with_usual]
-        wanted = requests(load.row, {name: servers[name] for name in names})
-        for count in load.clients:
-            done = []
-            for name in names:
-                server, request = wanted[name]
-                latencies, refused, elapsed = crowd(server, request, count, load.seconds)
-                done.append(
-                    LoadResult(
-                        row=load.row.name,
-                        who=name,
-                        clients=count,
-                        per_second=len(latencies) / elapsed,
-                        refused=refused,
-                        median=percentile(latencies, 50) if latencies else None,
-                        worst_of_20=percentile(latencies, 95) if latencies else None,
-                    )
-                )
-            results += done
-            said = ", ".join(f"{one.who} {one.per_second:.4g}/s" for one in done)
-            say(f"{load.row.name}, {count} clients: {said}")
+        try:
+            wanted = requests(load.row, {name: servers[name] for name in names})
+            for count in load.clients:
+                done = [_crowded(load, name, *wanted[name], count) for name in names]
+                results += done
+                said = ", ".join(f"{one.who} {one.per_second:.4g}/s" for one in done)
+                say(f"{load.row.name}, {count} clients: {said}")
+        except (Refused, OSError, ValueError) as error:
+            say(f"{FAILED}: {load.row.name}: {error}")
     return results
+
+
+def _crowded(load: Load, name: str, server: Server, request: Request, clients: int) -> LoadResult:
+    """Measure somebody with so many clients."""
+    latencies, refused, elapsed = crowd(server, request, clients, load.seconds)
+    return LoadResult(
+        row=load.row.name,
+        who=name,
+        clients=clients,
+        per_second=len(latencies) / elapsed,
+        refused=refused,
+        median=percentile(latencies, 50) if latencies else None,
+        worst_of_20=percentile(latencies, 95) if latencies else None,
+    )

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.batches import Size, arrays, upload
-from benchmarks.client import Client, Request
+from benchmarks.client import Client, Refused, Request
 from benchmarks.results import MemoryResult
+from benchmarks.rounds import FAILED
 from benchmarks.servers import Server, ours, unlike_ours
 
 __all__ = ["grown"]
@@ -30,13 +31,17 @@ def grown(sizes: Sequence[Size], say: Callable[[str], None]) -> list[MemoryResul
     sizes
         Of batches.
     say
-        Is told of every size when it is done.
+        Is told of every size when it is done, and of one that fails, which is left out.
     """
     if not Path("/proc/self/clear_refs").exists():
         return []
     results = []
     for size in sizes:
-        done = [_growth(who, form, start, size) for who, form, start in _KINDS]
+        try:
+            done = [_growth(who, form, start, size) for who, form, start in _KINDS]
+        except (Refused, OSError, RuntimeError) as error:
+            say(f"{FAILED}: memory for {size}: {error}")
+            continue
         say(f"{size}: " + ", ".join(f"{one.who} {one.form} +{one.grown_bytes / 2**20:.1f} MiB" for one in done))
         results += done
     return results

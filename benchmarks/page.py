@@ -57,7 +57,11 @@ def peers_tables(results: PeersResults) -> dict[str, str]:
         for row in one.rows
     ]
     head = ["peer", "batch", "what it gets", "peer, ms", "what we get", "ours, ms", "peer / ours"]
-    lines = [f"\n{one.peer} {one.version}: not measured. {one.failure}\n" for one in results.peers if one.failure]
+    lines = [
+        f"\n{one.peer} {one.version}".rstrip() + f": not measured. {one.failure}\n"
+        for one in results.peers
+        if one.failure
+    ]
     text = f"{_machine(results.machine)}\n{_standing(results)}\n{_table(head, rows)}"
     return {"peers": text + "".join(lines)}
 

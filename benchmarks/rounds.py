@@ -1,5 +1,6 @@
 """Rows are measured in rounds: everybody is asked once, one after the other, and every round begins with another."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,14 +11,17 @@ from urllib.parse import urlencode
 import numpy as np
 
 from benchmarks.batches import arrays, upload
-from benchmarks.client import Client, Request
+from benchmarks.client import Client, Refused, Request
 from benchmarks.results import RowResult
 from benchmarks.rows import Row
 from benchmarks.servers import Server
 from benchmarks.services.reductions import document
 from benchmarks.spread import Spread
 
-__all__ = ["Asked", "Pace", "in_turns", "measured", "requests"]
+__all__ = ["FAILED", "Asked", "Pace", "in_turns", "measured", "requests"]
+
+FAILED: Final = "failed"
+"""How a line begins that says what could not be measured."""
 
 _TOLERANCE: Final = {"safetensors BF16": 0.02}
 _USUAL_TOLERANCE: Final = 1e-5
@@ -124,32 +128,42 @@ def measured(
     pace
         How long each is measured.
     say
-        Is told of every row when it is done.
+        Is told of every row when it is done, and of one that fails, which is left out.
     """
     results = []
     for row in rows:
-        wanted = requests(row, servers)
-        asked = {name: Asked(Client(server.port), request) for name, (server, request) in wanted.items()}
-        alone = [name for name in ("ours", "usual") if name in asked]  # the limit is asked in two ways
-        before: dict[str, float] = {name: servers[name].worked() for name in alone}
-        seconds = in_turns(asked, pace(row))
-        worked: dict[str, float] = {
-            name: (servers[name].worked() - before[name]) / (len(seconds[name]) + 1) for name in alone
-        }
-        for one in asked.values():
-            one.client.close()
-        result = RowResult(
-            row=row.name,
-            size=str(row.size),
-            form=row.form,
-            elements=row.size.elements,
-            body_bytes=len(asked["ours"].request.text),
-            rounds=len(seconds["ours"]),
-            seconds={name: Spread.of(values) for name, values in seconds.items()},
-            to_ours={name: Spread.of_ratios(values, seconds["ours"]) for name, values in seconds.items()},
-            of_limit=Spread.of_ratios(seconds["ours"], seconds["limit"]),
-            worked=worked,
-        )
-        results.append(result)
-        say(f"{row.name}: " + ", ".join(f"{name} {1000 * one.median:.3g} ms" for name, one in result.seconds.items()))
+        try:
+            result = _row(row, servers, pace(row))
+        except (Refused, OSError, ValueError) as error:
+            say(f"{FAILED}: {row.name}: {error}")
+        else:
+            results.append(result)
+            times = ", ".join(f"{name} {1000 * one.median:.3g} ms" for name, one in result.seconds.items())
+            say(f"{row.name}: {times}")
     return results
+
+
+def _row(row: Row, servers: Mapping[str, Server], pace: Pace) -> RowResult:
+    """Measure a row."""
+    wanted = requests(row, servers)
+    alone = [name for name in wanted if name in {"ours", "usual"}]  # the limit is asked in two ways
+    with contextlib.ExitStack() as open_ones:
+        asked = {
+            name: Asked(open_ones.enter_context(Client(server.port)), request)
+            for name, (server, request) in wanted.items()
+        }
+        before = {name: servers[name].worked() for name in alone}
+        seconds = in_turns(asked, pace)
+        worked = {name: (servers[name].worked() - before[name]) / (len(seconds[name]) + 1) for name in alone}
+    return RowResult(
+        row=row.name,
+        size=str(row.size),
+        form=row.form,
+        elements=row.size.elements,
+        body_bytes=len(asked["ours"].request.text),
+        rounds=len(seconds["ours"]),
+        seconds={name: Spread.of(values) for name, values in seconds.items()},
+        to_ours={name: Spread.of_ratios(values, seconds["ours"]) for name, values in seconds.items()},
+        of_limit=Spread.of_ratios(seconds["ours"], seconds["limit"]),
+        worked=worked,
+    )

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bounds import BOUNDS, Bound, verdicts
+from benchmarks.machine import Machine, this_machine
 from benchmarks.page import filled, peers_tables, service_tables
-from benchmarks.results import PeersResults, RowResult, ServiceResults, read, write
+from benchmarks.results import PeerResult, PeerRow, PeersResults, RowResult, ServiceResults, read, write
 from benchmarks.rows import LOADS, ROWS
 from benchmarks.spread import Spread, percentile
 
@@ -49,6 +50,37 @@ def test_a_bound_is_judged_by_the_median(usual: float, limit: float, *, reached:
     found = verdicts([row("a", usual=usual, limit=limit)], bounds)
     assert len(found) == 2
     assert all(one.reached for one in found) is reached
+
+
+def test_a_bound_stands_beside_what_the_limit_itself_has() -> None:
+    found = verdicts([row("a", usual=6.0, limit=0.75)], [Bound("a", times_usual=6), Bound("a", of_limit=1.25)])
+    assert [one.limit for one in found] == [8.0, 1.0]
+
+
+def peer(*ratios: float) -> PeerRow:
+    """Make a row of a peer, from its median time as a multiple of ours."""
+    ours, theirs = Spread(1.0, 1.0, 1.0), Spread.of(ratios)
+    return PeerRow(size="1 x 1", peer_form="text", our_form="JSON", rounds=1, peer=theirs, ours=ours, to_ours=theirs)
+
+
+def test_the_page_says_where_a_peer_is_ahead_and_which_was_not_measured() -> None:
+    nothing = Machine("", "", "", 1, 1.0, "", "", {})
+    peers = [
+        PeerResult(peer="Fast", version="1", rows=[peer(0.5), peer(2.0)]),
+        PeerResult(peer="Absent", version="", rows=[], failure="It has no wheel."),
+    ]
+    text = peers_tables(PeersResults(machine=nothing, peers=peers))["peers"]
+    assert "Ours is ahead in 1 of 2 rows. Not in: Fast, 1 x 1, text.\n" in text
+    assert "Absent: not measured. It has no wheel." in text
+    text = peers_tables(PeersResults(machine=nothing, peers=peers[:1]))["peers"]
+    assert "not measured" not in text
+
+
+def test_the_machine_is_described() -> None:
+    found = this_machine(("numpy", "there-is-no-such-package"))
+    assert found.packages.keys() == {"numpy"}
+    assert found.cores > 0
+    assert found.memory_gib > 0
 
 
 def test_every_bound_has_its_row() -> None:

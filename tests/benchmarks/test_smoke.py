@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.client import Client, Refused, Request
+from benchmarks.load import under_load
+from benchmarks.rounds import FAILED, Pace, measured
+from benchmarks.rows import QUICK, Load
 from benchmarks.servers import ours, started
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +34,15 @@ def test_a_refusal_is_not_measured() -> None:
         assert answer.seconds > 0
         before = server.forget_peak()
         assert 0 <= before <= server.peak()
+
+
+def test_a_row_that_fails_is_left_out_and_said() -> None:
+    with started([sys.executable, "-c", CHUNKED, "{port}"]) as wrong:
+        said: list[str] = []
+        servers = {"ours": wrong, "limit": wrong}
+        assert measured(QUICK[:1], servers, lambda _: Pace(seconds=0, least=1, most=1), said.append) == []
+        assert under_load([Load(QUICK[0], 0.1)], servers, said.append) == []
+    assert [line.startswith(f"{FAILED}: {QUICK[0].name}: ") for line in said] == [True, True]
 
 
 def test_a_server_that_ends_says_what_it_printed() -> None:
