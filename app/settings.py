@@ -183,6 +183,15 @@ class Settings(BaseSettings):
             " are inflated",
         ),
     ] = 2 * 2**30
+    max_expansion: Annotated[
+        int,
+        Beyond(413, "times"),
+        Field(
+            ge=1,
+            le=2**31,
+            description="how many times its compressed size a member of an archive may inflate to, above 1 MiB",
+        ),
+    ] = 100
     spool_directory: Annotated[
         str,
         Field(

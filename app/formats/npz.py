@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from app.formats import npy
-from app.formats.archive import content, members
+from app.formats.archive import MOST_EXPANSION, content, members
 from app.formats.elements import refused
 from app.formats.errors import UnknownField
 from app.formats.fields import check_names
@@ -30,11 +30,12 @@ SUMMARY = "summary.json"
 _SUFFIX = ".npy"
 
 
-def decode(
+def decode(  # noqa: PLR0913 - what it heeds of the circumstances, by name
     body: Body,
     fields: frozenset[str],
     *,
     max_upload_bytes: int = 256 * 2**20,
+    max_expansion: int = MOST_EXPANSION,
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
 ) -> Submission:
@@ -48,6 +49,8 @@ def decode(
         The names of all fields that the endpoint knows; members are the arrays among them.
     max_upload_bytes
         What all members together may inflate to.
+    max_expansion
+        How many times its compressed size a member may inflate to, if it is large.
     scratch
         Gives room for what is inflated.
     checkpoint
@@ -78,7 +81,8 @@ def decode(
     arrays = {}
     left = max_upload_bytes
     for name, member in zip(names, found, strict=True):
-        place = content(body, member, most_bytes=left, scratch=scratch, checkpoint=checkpoint)
+        bounds = {"most_bytes": left, "most_expansion": max_expansion}
+        place = content(body, member, **bounds, scratch=scratch, checkpoint=checkpoint)
         arrays[name] = npy.read(name, *place, scratch=scratch, checkpoint=checkpoint)
         left -= member.size
     return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, {})
