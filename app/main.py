@@ -88,6 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             max_json_depth=settings.max_json_depth,
             max_integer_digits=settings.max_integer_digits,
             max_upload_bytes=settings.max_upload_bytes,
+            max_expansion=settings.max_expansion,
             max_spectrum=settings.max_spectrum,
             engine_threads=settings.engine_threads,
             capacity=capacity,

@@ -183,6 +183,15 @@ class Settings(BaseSettings):
             " are inflated",
         ),
     ] = 2 * 2**30
+    max_expansion: Annotated[
+        int,
+        Beyond(413, "times"),
+        Field(
+            ge=1,
+            le=2**31,
+            description="how many times its compressed size a member of an archive may inflate to, above 1 MiB",
+        ),
+    ] = 100
     spool_directory: Annotated[
         str,
         Field(
@@ -346,6 +355,7 @@ class Settings(BaseSettings):
     ] = 0
     graceful_seconds: Annotated[
         int,
+        Beyond(503),
         Field(ge=1, le=3600, description="seconds that requests in flight get to finish after that"),
     ] = 6
     log_level: Annotated[

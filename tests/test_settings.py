@@ -11,7 +11,7 @@ _A_PREFIX = 'nothing or a path that begins with a slash and does not end with on
 
 _NAMES = 'names or addresses without a port are wanted, with commas between, as in "loss.example.org, *.example.net"'
 
-_NO_LIMITS = {"port", "workers", "drain_seconds", "graceful_seconds"}
+_NO_LIMITS = {"port", "drain_seconds", "workers"}
 """Numbers that limit nothing that a caller may do."""
 
 

@@ -10,7 +10,7 @@ from app.api import catalogue, conventions, health, identify, limits, loss, metr
 from app.api.capacity import Capacity
 from app.api.sizes import Sizes
 from app.engines.local import Threads
-from app.settings import Limit, variable
+from app.settings import Limit
 from app.spool import Intake
 
 __all__ = ["router"]
@@ -23,6 +23,7 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
     max_json_depth: int,
     max_integer_digits: int,
     max_upload_bytes: int,
+    max_expansion: int,
     max_spectrum: int,
     capacity: Capacity,
     engine_threads: int,
@@ -38,8 +39,8 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
         How large batches and answers may be.
     max_json_depth, max_integer_digits
         Limits of JSON bodies.
-    max_upload_bytes
-        What the members of an archive may inflate to.
+    max_upload_bytes, max_expansion
+        What the members of an archive may inflate to, and how many times its compressed size each of them.
     capacity
         How many requests are computed at once, by all endpoints together, and how many wait.
     max_spectrum
@@ -53,9 +54,9 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
         "max_depth": max_json_depth,
         "max_integer_digits": max_integer_digits,
         "max_upload_bytes": max_upload_bytes,
+        "max_expansion": max_expansion,
         "max_spectrum": max_spectrum,
         "engine": Threads(engine_threads or os.cpu_count() or 1).run,
-        "max_upload_setting": variable("max_upload_bytes"),
         "sizes": sizes,
     }
     made = APIRouter()

@@ -12,7 +12,8 @@ from app.api.answer import LimitRow
 from app.api.conventions import LARGEST_LIMIT
 from app.api.identify import MOST_BATCHES
 from app.api.refusals import refusals
-from app.formats.archive import MOST_EXPANSION, MOST_MEMBERS
+from app.formats.archive import MOST_MEMBERS
+from app.formats.multipart import MOST_FILES, MOST_HEADER_BYTES, MOST_PARTS
 from app.gates.intake import MOST_MEMBERS as MOST_GZIP_MEMBERS
 from app.problems import LARGEST_BODY_BYTES, MOST_ERRORS
 from app.settings import Limit
@@ -21,14 +22,9 @@ __all__ = ["FIXED", "router"]
 
 FIXED: Final = (
     Limit("archive_members", MOST_MEMBERS, "members", None, "arrays in an archive or a safetensors file", 413),
-    Limit(
-        "archive_expansion",
-        MOST_EXPANSION,
-        "times",
-        None,
-        "how many times its compressed size a member of an archive above 1 MiB may inflate to",
-        413,
-    ),
+    Limit("form_files", MOST_FILES, "files", None, "arrays in a form", 413),
+    Limit("form_parts", MOST_PARTS, "parts", None, "parts of a form, options included", 400),
+    Limit("form_header_bytes", MOST_HEADER_BYTES, "bytes", None, "headers of one part of a form", 413),
     Limit("gzip_members", MOST_GZIP_MEMBERS, "members", None, "members of a gzip stream", 400),
     Limit("batch_sizes", MOST_BATCHES, "batches", None, "batches in one request to POST /loss/identify", 422),
     Limit("conventions", LARGEST_LIMIT, "rows", None, "rows in one answer of GET /conventions", 400),

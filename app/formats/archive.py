@@ -205,7 +205,7 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
     member: Member,
     *,
     most_bytes: int,
-    setting: str = "",
+    most_expansion: int = MOST_EXPANSION,
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
 ) -> tuple[Body | memoryview, int, int]:
@@ -215,10 +215,8 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
     ----------
     body, member
         The archive, and one of its members.
-    most_bytes
-        How long the content may be.
-    setting
-        What an operator changes to allow more, for the refusal.
+    most_bytes, most_expansion
+        How long the content may be, and how many times as long as it is in the archive, above `FREE_BYTES`.
     scratch
         Gives room for what is inflated.
     checkpoint
@@ -232,21 +230,21 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
     Raises
     ------
     TooLarge
-        It says that it is longer than `most_bytes`, or inflates to more than `MOST_EXPANSION` times its size. Nothing
+        It says that it is longer than `most_bytes`, or inflates to more than `most_expansion` times its size. Nothing
         has been inflated then.
     Malformed
         Its checksum, or what it inflates to, is not what the directory says.
     """
     if member.size > most_bytes:
-        more = f"inflates to more than the {most_bytes} bytes that are left for it"
-        raise refused(TooLarge, member.name, f"{more} ({setting})" if setting else more)
-    if member.size > max(FREE_BYTES, MOST_EXPANSION * (member.stop - member.start)):
+        detail = f"inflates to more than the {most_bytes} bytes that are left for it"
+        raise refused(TooLarge, member.name, detail).because_of("max_upload_bytes")
+    if member.size > max(FREE_BYTES, most_expansion * (member.stop - member.start)):
         raise refused(
             TooLarge,
             member.name,
-            f"inflates to more than {MOST_EXPANSION} times its compressed size; above {FREE_BYTES} bytes that is the"
+            f"inflates to more than {most_expansion} times its compressed size; above {FREE_BYTES} bytes that is the"
             " most, send it stored",
-        )
+        ).because_of("max_expansion")
     if member.deflated:
         return _inflated(body, member, scratch, checkpoint), 0, member.size
     crc = 0

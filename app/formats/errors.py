@@ -14,6 +14,8 @@ DecodeError
 └── TooLarge             more members than are taken, or more bytes once inflated
 """
 
+from typing import Self
+
 from app.losses.errors import Fault
 
 __all__ = [
@@ -43,13 +45,25 @@ class DecodeError(ValueError):
         The places, in the order of the document.
     offset
         Where in the body decoding stopped, in bytes, if that is known.
+
+    Attributes
+    ----------
+    limit
+        The circumstance that would have to be another one, such as ``max_depth``; empty if none would help.
     """
+
+    limit = ""
 
     def __init__(self, detail: str, *faults: Fault, offset: int | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.faults = faults
         self.offset = offset
+
+    def because_of(self, limit: str) -> Self:
+        """Name the limit that was hit, and give the error back."""
+        self.limit = limit
+        return self
 
 
 class Malformed(DecodeError):

@@ -381,7 +381,8 @@ def _laid_out(body: Body, heeded: Circumstances, most_members: int) -> _Layout:
             everywhere = np.cumsum(STEP[codes], dtype=np.int32) + np.int32(depth)
             deep = np.flatnonzero(everywhere > max_depth)
             if deep.size:
-                raise _malformed(body, start + int(deep[0]), f"lists and objects nest deeper than {max_depth} levels")
+                what = f"lists and objects nest deeper than {max_depth} levels"
+                raise _malformed(body, start + int(deep[0]), what).because_of("max_depth")
             outermost = everywhere == 1
             layout.colons.extend((start + np.flatnonzero(outermost & (codes == _COLON))).tolist())
             layout.commas.extend((start + np.flatnonzero(outermost & (codes == _COMMA))).tolist())

@@ -17,13 +17,13 @@ from app.formats.submission import ARRAYS, Submission
 from app.formats.texts import options_of
 from app.losses.checkpoint import Checkpoint, go_on
 
-__all__ = ["MEDIA_TYPE", "decode"]
+__all__ = ["MEDIA_TYPE", "MOST_FILES", "MOST_HEADER_BYTES", "MOST_PARTS", "decode"]
 
 MEDIA_TYPE = "multipart/form-data"
 
-_MOST_FILES = 8
-_MOST_PARTS = 64
-_MOST_HEADER_BYTES = 16 * 2**10
+MOST_FILES = 8
+MOST_PARTS = 64
+MOST_HEADER_BYTES = 16 * 2**10
 _MOST_TEXT_BYTES = 16 * 2**10
 _SEARCHED_BYTES = 2**20
 
@@ -141,11 +141,11 @@ def _parts(body: Body, delimiter: bytes, checkpoint: Checkpoint) -> Iterator[_Pa
     count = files = 0
     while not _is_at(body, position, b"--"):
         begin = _line_end(body, position)
-        end = body.find(b"\r\n\r\n", begin - 2, begin + _MOST_HEADER_BYTES + 4)
+        end = body.find(b"\r\n\r\n", begin - 2, begin + MOST_HEADER_BYTES + 4)
         if end < 0:
-            if len(body) > begin + _MOST_HEADER_BYTES:
+            if len(body) > begin + MOST_HEADER_BYTES:
                 raise TooLarge(
-                    f"A part of a form may have at most {_MOST_HEADER_BYTES} bytes of headers (byte {begin})."
+                    f"A part of a form may have at most {MOST_HEADER_BYTES} bytes of headers (byte {begin})."
                 )
             raise _cut(begin)
         start = end + 4
@@ -155,10 +155,10 @@ def _parts(body: Body, delimiter: bytes, checkpoint: Checkpoint) -> Iterator[_Pa
         name, nameless = _field(body[begin:end], begin)
         count += 1
         files += name in ARRAYS
-        if files > _MOST_FILES:
-            raise TooLarge(f"A form may have at most {_MOST_FILES} files.")
-        if count > _MOST_PARTS:
-            raise Malformed(f"A form may have at most {_MOST_PARTS} parts.", offset=begin)
+        if files > MOST_FILES:
+            raise TooLarge(f"A form may have at most {MOST_FILES} files.")
+        if count > MOST_PARTS:
+            raise Malformed(f"A form may have at most {MOST_PARTS} parts.", offset=begin)
         yield _Part(name, start, max(start, stop), nameless and stop <= start)
         position = stop + 2 + len(delimiter)
     position += 2

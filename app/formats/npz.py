@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from app.formats import npy
-from app.formats.archive import content, members
+from app.formats.archive import MOST_EXPANSION, content, members
 from app.formats.elements import refused
 from app.formats.errors import UnknownField
 from app.formats.fields import check_names
@@ -35,7 +35,7 @@ def decode(  # noqa: PLR0913 - what there is to heed
     fields: frozenset[str],
     *,
     max_upload_bytes: int = 256 * 2**20,
-    max_upload_setting: str = "",
+    max_expansion: int = MOST_EXPANSION,
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
 ) -> Submission:
@@ -47,8 +47,10 @@ def decode(  # noqa: PLR0913 - what there is to heed
         The archive.
     fields
         The names of all fields that the endpoint knows; members are the arrays among them.
-    max_upload_bytes, max_upload_setting
-        What all members together may inflate to, and what an operator changes to allow more, for the refusal.
+    max_upload_bytes
+        What all members together may inflate to.
+    max_expansion
+        How many times its compressed size a member may inflate to, if it is large.
     scratch
         Gives room for what is inflated.
     checkpoint
@@ -79,9 +81,8 @@ def decode(  # noqa: PLR0913 - what there is to heed
     arrays = {}
     left = max_upload_bytes
     for name, member in zip(names, found, strict=True):
-        place = content(
-            body, member, most_bytes=left, setting=max_upload_setting, scratch=scratch, checkpoint=checkpoint
-        )
+        bounds = {"most_bytes": left, "most_expansion": max_expansion}
+        place = content(body, member, **bounds, scratch=scratch, checkpoint=checkpoint)
         arrays[name] = npy.read(name, *place, scratch=scratch, checkpoint=checkpoint)
         left -= member.size
     return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, {})

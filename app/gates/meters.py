@@ -46,12 +46,13 @@ def prepare(folder: Path) -> None:
 
 @contextmanager
 def folder_of_workers() -> Iterator[Path]:
-    """Make a folder for `prepare`; at the end remove it, and let meters stand alone again."""
+    """Make a folder for `prepare`; at the end remove it, and let meters count for their own process again."""
     with tempfile.TemporaryDirectory(prefix="lossgrid-metrics-") as name:
-        yield Path(name)
-    if os.environ.get(SHARED) == name:
-        del os.environ[SHARED]
-        values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # as prometheus_client has it
+        try:
+            yield Path(name)
+        finally:
+            os.environ.pop(SHARED, None)
+            values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # as prometheus_client has it
 
 
 def forget(pid: int) -> None:

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import numpy as np
+
 from app.api.limits import FIXED
 from app.settings import Settings, limits
 from tests.contract.schemas import assert_conforms
+from tests.formats.files import npz
 from tests.inprocess import InProcess, a_client
 from tests.refusals import assert_problem
 
@@ -29,6 +32,16 @@ def test_what_is_listed_is_what_is_set_and_what_a_refusal_names() -> None:
     assert document["status"] == row["beyond"]
     assert row["setting"] in document["detail"]
     assert str(row["value"]) in document["detail"]
+
+
+def test_what_a_format_refuses_names_its_setting_too() -> None:
+    with a_client(max_json_depth=2, max_expansion=3, max_upload_bytes=3 * 2**20) as client:
+        deep = assert_problem(client.raw(b'{"x": [[1]], "y": [[1]]}'), "malformed-body")
+        assert deep["detail"].endswith("deeper than 2 levels (LOSSGRID_MAX_JSON_DEPTH).")
+        for zeros, setting in ((2**20, "LOSSGRID_MAX_EXPANSION"), (2**22, "LOSSGRID_MAX_UPLOAD_BYTES")):
+            body = npz(compressed=True, x=np.zeros(zeros + 1, np.uint8))
+            bomb = assert_problem(client.raw(body, content_type="application/x-npz"), "body-too-large")
+            assert setting in bomb["detail"]
 
 
 def test_a_limit_that_is_no_setting_says_so(client: InProcess) -> None:

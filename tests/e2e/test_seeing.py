@@ -1,6 +1,8 @@
 """What an operator sees of a real process: its log, its numbers, and who got in."""
 
 import json
+import os
+import signal
 import socket
 import time
 from pathlib import Path
@@ -80,3 +82,25 @@ def test_whoever_serves_everybody_is_warned() -> None:
         assert "WARNING whoever reaches 0.0.0.0 may use the service as much as they like" in server.output()
     with running() as server:
         assert "WARNING" not in server.output()
+
+
+def test_several_workers_are_counted_as_one() -> None:
+    with running(workers=2) as server:
+
+        def counted() -> float:
+            page = httpx.get(f"{server.url}/metrics").content
+            return numbers(page)["lossgrid_requests_total{method=POST,route=/loss,status=200}"]
+
+        for _ in range(20):
+            assert httpx.post(f"{server.url}/loss", json=BATCH).status_code == 200
+        assert counted() == 20
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text("ascii").split()
+        assert len(children) == 2
+        os.kill(int(children[0]), signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while "ended with -9" not in server.output() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert httpx.post(f"{server.url}/loss", json=BATCH).status_code == 200
+        assert counted() == 21
+        page = numbers(httpx.get(f"{server.url}/metrics").content)
+        assert page["lossgrid_computing_requests{}"] == page["lossgrid_waiting_requests{}"] == 0

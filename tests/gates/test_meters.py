@@ -156,5 +156,18 @@ def test_a_process_whose_meters_are_shared_reads_them_from_the_folder(
     assert any(tmp_path.iterdir())
 
 
+def test_where_workers_have_ended_a_process_counts_for_itself_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "ValueClass", values.ValueClass)
+    with folder_of_workers() as folder:
+        prepare(folder)
+        Meters("0").observe(entry())
+        assert any(folder.iterdir())
+    assert not folder.exists()
+    assert SHARED not in os.environ
+    alone = Meters("0")
+    alone.observe(entry())
+    assert numbers(alone.page())["lossgrid_requests_total{method=POST,route=/loss,status=200}"] == 1
+
+
 def test_the_media_type_is_prometheus_own() -> None:
     assert MEDIA_TYPE.startswith("text/plain; version=0.0.4")
