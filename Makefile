@@ -86,6 +86,7 @@ samples: .venv/bin/python ## train the digits VAE again, write samples/ and its 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/samples.txt
 	$(BIN)/python -m scripts.train_digits_vae
 	$(BIN)/python -m scripts.fit_question_batch
+	cp samples/digits_vae.npz samples/question_100x90.json app/web/explorer/samples
 	cd samples && sha256sum *.json *.npz > SHA256SUMS
 
 hooks: ## let git ask ruff and the contract before every commit

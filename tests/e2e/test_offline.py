@@ -89,7 +89,7 @@ def test_every_page_and_its_links_work_below_a_path_prefix(prefixed: str, page: 
 
 def test_the_command_on_the_start_page_is_for_the_address_at_which_one_reads_it(prefixed: str, page: Page) -> None:
     page.goto(prefixed + "/")
-    expect(page.locator("pre")).to_contain_text(f"curl {prefixed}/loss ")
+    expect(page.locator("#code pre")).to_contain_text(f"curl '{prefixed}/loss?")
 
 
 def test_swagger_ui_reaches_the_service_below_a_path_prefix(prefixed: str, page: Page) -> None:
