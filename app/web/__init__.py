@@ -1,10 +1,10 @@
-"""The pages, from our own files only: the explorer at /, Swagger UI at /docs, ReDoc at /redoc, and what they consist of.
+"""The pages, from our own files only: the explorer at /, Swagger UI at /docs, ReDoc at /redoc, and all that they load.
 
 `router()` is what the application includes. The room's files:
 
 page.py       what all pages share: the bar, the style sheet, the Content-Security-Policy
 files.py      the files that pages load, each at an address made from its content
-explorer/     the page at /: an article and a workbench, its modules, samples and pinned copies
+explorer/     the page at /: an article and a workbench, its modules, charts, samples, pinned copies
 docs/         how Swagger UI and ReDoc are started; docs/vendor holds their pinned copies with licences and checksums
 problems.py   /problems and /problems/<slug>
 """
@@ -25,6 +25,9 @@ from app.web.page import page, root_of
 __all__ = ["router"]
 
 MAIN = "explorer/main.js"
+CHARTING = ("explorer/vendor/d3/d3.min.js", "explorer/vendor/observablehq-plot/plot.umd.min.js")
+# Plot writes one style element of fixed text into each chart; its hash lets exactly this in.
+PLOT_STYLE = "'sha256-+TfQir1nvDucAdvE6XUQBt4ayUjpAWkbw2kCdSfekHM='"
 
 # ReDoc puts its styles into elements that it makes: empty ones, whose rules it then inserts by script, and one with
 # fixed text for its scroll bars. Their hashes let exactly these in, where 'unsafe-inline' would let in everything.
@@ -43,7 +46,7 @@ def _explorer(request: Request) -> HTMLResponse:
     """Answer `GET /`."""
     root = root_of(request)
     own = [name for name in files.files() if name.startswith("explorer/")]
-    scripts = [name for name in own if name.endswith(".js") and name != MAIN]
+    modules = [name for name in own if name.endswith(".js") and "/vendor/" not in name and name != MAIN]
     folder = root + files.files()[MAIN].path.rpartition("/")[0]
     return page(
         request,
@@ -51,8 +54,9 @@ def _explorer(request: Request) -> HTMLResponse:
         here="/",
         main=_explorer_template().substitute(root=escape(root), files=escape(folder)),
         styles=[name for name in own if name.endswith(".css")],
-        modules=[MAIN, *scripts],
-        allow={"connect-src": "'self'"},
+        scripts=CHARTING,
+        modules=[MAIN, *modules],
+        allow={"connect-src": "'self'", "style-src": f"'self' {PLOT_STYLE}"},
     )
 
 

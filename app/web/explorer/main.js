@@ -1,5 +1,11 @@
 /** Wires the page: state in, request out, answer to everything that draws. */
 
+import * as beta from "./panels/beta.js";
+import * as deviation from "./panels/deviation.js";
+import * as identify from "./panels/identify.js";
+import * as latents from "./panels/latents.js";
+import * as spectrum from "./panels/spectrum.js";
+import * as variants from "./panels/variants.js";
 import { copy, makeCode } from "./code.js";
 import { makeFilm } from "./film.js";
 import { makeFold } from "./fold.js";
@@ -33,7 +39,23 @@ const fold = makeFold($("#fold"), { choose, look });
 const film = makeFilm($("#film"), { look });
 const grid = makeGrid($("#grid"), { choose });
 const code = makeCode($("#code"), { address: (path) => service.address(path) });
-const panels = [];
+
+let rtol = null; // how near the last explanation had to come; the panel reads it off the digits
+const view = {
+  base,
+  choose,
+  observed: (text) => set({ observed: text }),
+  service: {
+    conventions: () => service.conventions(),
+    identify: (observed, within) => {
+      rtol = within;
+      showCode();
+      return service.identify(batch.body(), [...options(), ["observed", String(observed)], ["rtol", String(within)]]);
+    },
+  },
+};
+const PANELS = { beta, deviation, latents, spectrum, variants, identify };
+const panels = Object.entries(PANELS).map(([name, panel]) => panel.mount($(`#chart-${name}`), view));
 
 document.querySelectorAll("[data-needs-script]").forEach((element) => (element.hidden = false));
 $("#film").hidden = true;
@@ -130,7 +152,7 @@ const set = (changes, soon = false) => {
   const before = state;
   state = { ...state, ...changes };
   history.replaceState(null, "", `#${write(state)}`);
-  const needs = Object.keys(changes).some((name) => !["variant", "at", "observed", "rtol"].includes(name) && before[name] !== state[name]);
+  const needs = Object.keys(changes).some((name) => !["variant", "at", "observed"].includes(name) && before[name] !== state[name]);
   showControls();
   if (!needs) draw();
   else if (soon) askSoon();
@@ -139,7 +161,7 @@ const set = (changes, soon = false) => {
 
 // ---- drawing ----
 
-const stateOfPanels = (stale) => ({ answer, variant: answer ? variantFor(state.variant, Boolean(answer.per_sample.kl)) : state.variant, loss: state.loss, beta: state.beta, conventions, problem, stale });
+const stateOfPanels = (stale) => ({ answer, variant: answer ? variantFor(state.variant, Boolean(answer.per_sample.kl)) : state.variant, loss: state.loss, beta: state.beta, observed: state.observed, conventions, problem, stale });
 
 const draw = () => {
   if (batch) {
@@ -165,7 +187,7 @@ const draw = () => {
 
 const showCode = () => {
   const calls = [{ title: "Every variant", path: "/loss", command: batch.command, query: [...options(), ...extras(true)], note: batch.command.note }];
-  if (state.observed !== "") calls.push({ title: "What the number is", path: "/loss/identify", command: batch.command, query: [...options(), ["observed", state.observed], ["rtol", String(state.rtol)]] });
+  if (state.observed !== "" && rtol !== null) calls.push({ title: "What the number is", path: "/loss/identify", command: batch.command, query: [...options(), ["observed", state.observed], ["rtol", String(rtol)]] });
   code.update(calls);
 };
 
@@ -356,7 +378,7 @@ $("#copy-link").addEventListener("click", (event) => copy(location.href, event.c
 addEventListener("hashchange", () => {
   const next = parse(location.hash);
   if (!next) return;
-  const needs = Object.keys(FIELDS).some((name) => !["variant", "at", "observed", "rtol"].includes(name) && next[name] !== state[name]);
+  const needs = Object.keys(FIELDS).some((name) => !["variant", "at", "observed"].includes(name) && next[name] !== state[name]);
   state = next;
   showControls();
   if (needs) ask();

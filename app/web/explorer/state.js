@@ -32,7 +32,6 @@ export const FIELDS = {
   variant: { initial: "sum_mean+sum_mean", parse: (value) => (VARIANT.test(value) ? value : undefined) },
   at: { initial: 0, parse: index }, // the sample that is looked at
   observed: { initial: "", parse: (value) => (number(-Infinity, false)(value) === undefined ? undefined : value) },
-  rtol: { initial: 1e-4, parse: number(0, false) },
 };
 
 /** The state of a page that was opened without a fragment. */
