@@ -64,7 +64,7 @@ export const makeCode = (place, { address }) => {
       button.setAttribute("aria-label", `Copy: ${title}`);
       button.addEventListener("click", () => copy(text, button));
       const pre = h("pre", { tabindex: "0", "aria-label": title }, h("code", {}, text.length > 4000 ? `${text.slice(0, 4000)} …` : text));
-      return [h("div", { class: "listing" }, h("p", { class: "quiet" }, title, note ? `. ${note}` : ""), pre, button)];
+      return [h("div", { class: "listing" }, h("p", { class: "quiet" }, title, note ? `. ${note}` : "", button), pre)];
     });
     place.replaceChildren(h("div", { class: "tabs", role: "group", "aria-label": "Language" }, ...tabs), ...blocks);
   };

@@ -4,7 +4,7 @@ import { extent, rendered, scaleOf } from "./heat.js";
 import { brief, h } from "./words.js";
 
 const LEAST_PIXELS = 16; // a square of four features is no image
-const FRAME = 52; // CSS pixels from one image to the next
+const FRAME = 52; // CSS pixels from one image to the next, down, and at least across
 const GAP = 6;
 
 /** Height and width of an image, or null: (H, W), (1, H, W), (H, W, 1), or a square number of features. */
@@ -23,7 +23,8 @@ export const makeFilm = (figure, { look }) => {
   figure.replaceChildren(h("div", { class: "reel" }, rowNames, canvas), caption, h("p", { class: "hidden", id: "film-keys" }, "Left and right arrow keys choose a sample."));
   let shown = null;
 
-  const count = () => Math.max(1, Math.floor((canvas.clientWidth + GAP) / FRAME));
+  const count = () => Math.max(1, Math.floor((canvas.clientWidth + GAP - 4) / FRAME));
+  const pitch = () => (shown.count > count() ? (canvas.clientWidth - FRAME + GAP - 4) / Math.max(1, count() - 1) : FRAME);
   const first = () => {
     const most = Math.max(0, shown.count - count());
     return Math.max(0, Math.min(most, shown.sample - Math.floor(count() / 2)));
@@ -46,12 +47,12 @@ export const makeFilm = (figure, { look }) => {
       const sample = first() + place;
       shown.arrays.forEach(({ array, scale }, line) => {
         const image = rendered(array.data, sample * size, rows, columns, scale);
-        context.drawImage(image, place * FRAME + 2, line * FRAME + 2, wide, high);
+        context.drawImage(image, place * pitch() + 2, line * FRAME + 2, wide, high);
       });
       if (sample === shown.sample) {
         context.strokeStyle = style.getPropertyValue("--pointer");
         context.lineWidth = 2;
-        context.strokeRect(place * FRAME, 0, wide + 4, (shown.arrays.length - 1) * FRAME + high + 4);
+        context.strokeRect(place * pitch() + 1, 1, wide + 2, (shown.arrays.length - 1) * FRAME + high + 2);
       }
     }
   };
@@ -60,7 +61,7 @@ export const makeFilm = (figure, { look }) => {
 
   const go = (sample) => look(Math.max(0, Math.min(shown.count - 1, sample)));
   canvas.addEventListener("click", (event) => {
-    const place = Math.floor((event.clientX - canvas.getBoundingClientRect().left) / FRAME);
+    const place = Math.floor((event.clientX - canvas.getBoundingClientRect().left) / pitch());
     go(first() + place);
   });
   canvas.addEventListener("keydown", (event) => {

@@ -10,10 +10,10 @@ import { brief, counted, h, indexOf } from "./words.js";
 import { termsOf } from "./state.js";
 
 const MATRICES = {
-  x: { symbol: "x", name: "the batch", kind: "data" },
-  y: { symbol: "y", name: "its reconstruction", kind: "data" },
-  loss: { symbol: "ℓ", name: "the loss of each element", kind: "loss" },
-  kl: { symbol: "k", name: "the KL of each latent", kind: "kl" },
+  x: { symbol: "x", name: "targets", kind: "data" },
+  y: { symbol: "y", name: "outputs", kind: "data" },
+  loss: { symbol: "ℓ", name: "loss", kind: "loss" },
+  kl: { symbol: "k", name: "KL", kind: "kl" },
 };
 const REDUCTIONS = ["sum", "mean"];
 

@@ -144,7 +144,7 @@ const ask = async () => {
 const askSoon = () => {
   clearTimeout(waiting);
   waiting = setTimeout(ask, PAUSE);
-  panels.forEach((panel) => panel.update(stateOfPanels(true)));
+  drawPanels(true);
 };
 
 /** Change the state: the address follows, and the service is asked if its answer depends on what changed. */
@@ -163,6 +163,16 @@ const set = (changes, soon = false) => {
 
 const stateOfPanels = (stale) => ({ answer, variant: answer ? variantFor(state.variant, Boolean(answer.per_sample.kl)) : state.variant, loss: state.loss, beta: state.beta, observed: state.observed, conventions, problem, stale });
 
+let drawn = {};
+
+/** Tell the panels, if there is something that they do not know yet: which sample is looked at does not concern them. */
+const drawPanels = (stale) => {
+  const next = stateOfPanels(stale);
+  if (Object.keys(next).every((name) => next[name] === drawn[name])) return;
+  drawn = next;
+  panels.forEach((panel) => panel.update(next));
+};
+
 const draw = () => {
   if (batch) {
     const hasKl = answer ? Boolean(answer.per_sample.kl) : batch.hasKl;
@@ -173,14 +183,14 @@ const draw = () => {
     grid.update({ answer, variant });
     $("#verdict").replaceChildren(...verdict(answer, variant));
     $("#cells-note").textContent = hasKl
-      ? "Two reductions for the error, two for the KL: sixteen totals. The number below each is its effective beta. Dotted cells reduce the two terms over the batch in different ways."
+      ? "Two reductions for the error, two for the KL: sixteen totals. The number below each is its effective beta. Dashed cells reduce the two terms over the batch in different ways."
       : "Two reductions, in order: four numbers, one optimum.";
     showCode();
   }
   $("#fold").hidden = !batch;
   $("#cells").hidden = !answer;
   if (!batch) $("#film").hidden = true;
-  panels.forEach((panel) => panel.update(stateOfPanels(false)));
+  drawPanels(false);
   $("#link-note").textContent = fits(state) ? "" : state.sample === "file" ? "A link cannot hold your file; who opens it has to drop the file again." : "These numbers are too many for a link.";
   requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("lossgrid:painted")));
 };
@@ -235,7 +245,7 @@ const showControls = () => {
   for (const label of form.querySelectorAll("[data-parameter]")) label.hidden = !(label.dataset.parameter in (row?.parameters ?? {}));
   if (row) {
     form.elements.loss.value = row.name;
-    $("#formula").textContent = `ℓ = ${row.formula.text}`;
+    $("#formula").textContent = `ℓ = ${row.formula.text.replaceAll("^2", "²")}`;
     $("#formula").title = row.note ?? "";
   }
   for (const button of document.querySelectorAll(".sources button")) {
@@ -375,6 +385,12 @@ addEventListener("drop", (event) => {
 // ---- links ----
 
 $("#copy-link").addEventListener("click", (event) => copy(location.href, event.currentTarget));
+for (const link of document.querySelectorAll("article a[href^='#'][href*='=']")) {
+  link.addEventListener("click", () => {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    bench.querySelector(".options").scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+  });
+}
 addEventListener("hashchange", () => {
   const next = parse(location.hash);
   if (!next) return;
@@ -396,7 +412,7 @@ const ready = service.losses().then(fillLosses, () => undefined);
 service.conventions().then(
   (rows) => {
     conventions = rows;
-    panels.forEach((panel) => panel.update(stateOfPanels(false)));
+    drawPanels(asking !== null);
   },
   () => undefined,
 );
