@@ -5,10 +5,45 @@ import { byId, counted, listed, named, number, whyNoKl } from "./words.js";
 
 const { Plot } = globalThis;
 const RADIUS = 4.5;
+const STEP = 2 * RADIUS + 1; // from dot to dot of a stack
+const MARGIN = 12;
 const SAME = 1e-9; // two effective betas that differ by rounding only
 
 /** Whether two numbers are one but for rounding. */
 const alike = (one, other) => Math.abs(one - other) <= SAME * Math.max(Math.abs(one), Math.abs(other));
+
+/** Count how many dots of a row can stand above each other at most: those that are nearer than a diameter. */
+function tallest(marks, radius, place) {
+  const places = marks.map((mark) => place(mark.beta)).sort((one, other) => one - other);
+  let most = 1;
+  for (let first = 0, last = 0; last < places.length; last += 1) {
+    while (places[last] - places[first] > 2 * radius) first += 1;
+    most = Math.max(most, last - first + 1);
+  }
+  return most;
+}
+
+/** Sort marks so that the lonely ones are placed first and a crowd gives way to them; within a crowd, those that fit. */
+function crowdsLast(marks) {
+  const crowd = (mark) => marks.filter((other) => alike(other.beta, mark.beta)).length;
+  const crowds = new Map(marks.map((mark) => [mark, crowd(mark)]));
+  return [...marks].sort((one, other) => crowds.get(one) - crowds.get(other) || one.beta - other.beta || other.fits - one.fits);
+}
+
+/** Choose the stacks that get a name beside them: the one of the chosen variant, and the least and the largest. */
+function labelled(code, chosen, place, right) {
+  const sorted = [...code].sort((one, other) => one.beta - other.beta);
+  const found = [];
+  for (const beta of [chosen?.beta, sorted[0].beta, sorted.at(-1).beta]) {
+    const stack = code.filter((mark) => beta !== undefined && alike(mark.beta, beta));
+    const at = place(beta ?? 1);
+    if (!stack.length || alike(beta, 1) || found.some((label) => Math.abs(label.at - at) < 240)) continue;
+    const ids = [...new Set(stack.map((mark) => mark.id))];
+    const anchor = at > right / 2 ? "end" : "start";
+    found.push({ at, beta, anchor, dx: anchor === "end" ? 5 : -5, count: stack.length, text: ids.length > 1 ? `${ids[0]} and ${ids.length - 1} more` : ids[0] });
+  }
+  return found;
+}
 
 /** Say what an effective beta does. */
 function sentence(id, beta) {
@@ -27,8 +62,9 @@ export function mount(element, view) {
   const panel = frame(element, { name: "beta", title: "How much the KL weighs" });
   const only = make("input", { type: "checkbox", onchange: () => chart.redraw() });
   const onlyText = make("span");
-  const detail = make("div", { class: "panel-readout", "aria-live": "polite" });
+  const detail = make("div", { class: "panel-readout" });
   let now = null; // what is drawn: { answer, variant, catalogue, marks, variants }
+  let held = null; // the mark that was pressed: what it says stays until another is
 
   const marksShown = () => now.marks.filter((mark) => !only.checked || mark.fits);
   const below = tableBelow(() =>
@@ -44,9 +80,12 @@ export function mount(element, view) {
     ),
   );
 
-  function show(mark) {
+  function show(mark, { hold = null } = {}) {
+    if (held !== null && hold === null && mark !== null) return;
+    held = hold;
+    detail.classList.toggle("held", held !== null);
     if (mark === null) {
-      detail.replaceChildren(make("p", { text: "Point at a mark, or walk through them with the arrow keys, to see whose it is." }));
+      detail.replaceChildren(make("p", { text: "Point at a mark, or walk through them with the arrow keys, to see whose it is. Press one to keep it here; press a variant to choose it." }));
       return;
     }
     if (mark.variant) {
@@ -69,71 +108,79 @@ export function mount(element, view) {
 
   function draw(width, rem) {
     if (!now) return [];
-    const code = marksShown();
+    const code = crowdsLast(marksShown());
     const values = [...code, ...now.variants].map((mark) => mark.beta);
     const domain = [Math.min(1, ...values) / 2, Math.max(1, ...values) * 2];
-    const margins = { width, marginLeft: 12, marginRight: 12 };
-    const x = { type: "log", domain, label: null };
-    const perDecade = (width - 24) / Math.log10(domain[1] / domain[0]);
-    const tallest = (marks, radius) => {
-      const places = marks.map((mark) => perDecade * Math.log10(mark.beta)).sort((one, other) => one - other);
-      return Math.max(1, ...places.map((place, i) => places.slice(i).findIndex((other) => other > place + 2 * radius)).map((n, i) => (n < 0 ? places.length - i : n)));
-    };
+    const inner = width - 2 * MARGIN;
+    const place = (beta) => MARGIN + (inner * Math.log(beta / domain[0])) / Math.log(domain[1] / domain[0]);
     const chosen = now.variants.find((mark) => mark.variant === now.variant);
+    const ticks = powers(...domain, inner);
+    const shared = { width, usable: true, marginLeft: MARGIN, marginRight: MARGIN };
+    const x = { type: "log", domain, label: null };
     const lines = [
-      Plot.ruleX(powers(...domain, width), { className: "grid" }),
+      Plot.ruleX(ticks, { className: "grid" }),
       Plot.ruleX([1], { className: "level" }),
       chosen && Plot.ruleX([chosen.beta], { className: "chosen-line" }),
     ];
-    const high = tallest(code, RADIUS) * (2 * RADIUS + 1) + 40 * rem;
-    const upper = plot(`${counted(code.length, "known setting")} of code by effective beta. Use the arrow keys.`, {
-      ...margins,
-      usable: true,
-      height: high,
+    const elbo = place(1);
+    const apart = chosen && Math.abs(place(chosen.beta) - elbo) > 56 * rem;
+    const head = { x: (d) => d, frameAnchor: "top", dy: -16 * rem };
+
+    const upper = plot("The variants by effective beta. Use the arrow keys, Enter chooses.", {
+      ...shared,
+      height: tallest(now.variants, 6, place) * 13 + 34 * rem,
       marginTop: 22 * rem,
       marginBottom: 6,
       x: { ...x, axis: null },
       marks: [
         ...lines,
-        Plot.text([1], { x: (d) => d, frameAnchor: "top", dy: -16 * rem, text: () => "1: the ELBO", className: "level-text", textAnchor: domain[1] < 20 ? "end" : "middle" }),
-        Plot.dot(code, Plot.dodgeY({ anchor: "bottom", padding: 1 }, { x: "beta", r: RADIUS, className: "marks" })),
+        Plot.text([1], { ...head, text: () => (domain[1] < 4 ? "the ELBO: 1" : "1: the ELBO"), textAnchor: domain[1] < 20 ? "end" : domain[0] > 0.05 ? "start" : "middle", className: "level-text" }),
+        apart && Plot.text([chosen.beta], { ...head, text: (d) => number(d), className: "chosen-text" }),
+        Plot.dot(now.variants, Plot.dodgeY({ anchor: "bottom", padding: 1 }, { x: "beta", r: 6, className: "marks" })),
       ],
     });
     for (const mark of upper.querySelectorAll(".marks > *")) {
-      const row = code[mark.__data__];
-      mark.classList.add(row.fits ? "fits" : "other");
-      if (chosen && alike(row.beta, chosen.beta)) mark.classList.add("same");
-    }
-    walkable(upper, code, {
-      key: (mark) => `${mark.id} ${mark.when}`,
-      label: (mark) => `${mark.project}${mark.when ? `, ${mark.when}` : ""}: effective beta ${number(mark.beta, 4)}, ${mark.loss}`,
-      show,
-      order: (one, other) => one.beta - other.beta,
-    });
-    if (now.variants.length === 0) return [caption("Known code"), upper];
-    const lower = plot("The variants by effective beta. Use the arrow keys, Enter chooses.", {
-      ...margins,
-      usable: true,
-      height: tallest(now.variants, 6) * 14 + 34 * rem,
-      marginTop: 4,
-      marginBottom: 26 * rem,
-      x: { ...x, ticks: powers(...domain, width), tickFormat: powerText },
-      marks: [...lines, Plot.dot(now.variants, Plot.dodgeY({ anchor: "top", padding: 1 }, { x: "beta", r: 6, className: "marks" }))],
-    });
-    for (const mark of lower.querySelectorAll(".marks > *")) {
       const row = now.variants[mark.__data__];
       mark.classList.add(row.agree ? "agree" : "mixed");
       if (row === chosen) mark.classList.add("chosen");
     }
-    walkable(lower, now.variants, {
+    walkable(upper, now.variants, {
       key: (mark) => mark.variant,
       label: (mark) => `${mark.variant}: effective beta ${number(mark.beta, 4)}`,
       show,
-      choose: (mark) => view.choose(mark.variant),
-      chosen: (mark) => mark === chosen,
+      press: (mark) => view.choose(mark.variant),
+      pressed: (mark) => mark === chosen,
       order: (one, other) => one.beta - other.beta,
     });
-    return [caption("Known code"), upper, caption("The variants"), lower, make("p", { class: "panel-axis", text: "effective beta" })];
+    const above = now.variants.length ? [caption("The variants"), upper] : [];
+    if (!code.length) return above;
+
+    const labels = inner > 520 ? labelled(code, chosen, place, MARGIN + inner) : [];
+    const lower = plot(`${counted(code.length, "known setting")} of code by effective beta. Use the arrow keys.`, {
+      ...shared,
+      height: tallest(code, RADIUS, place) * STEP + 34 * rem,
+      marginTop: 4,
+      marginBottom: 26 * rem,
+      x: { ...x, ticks, tickFormat: powerText },
+      marks: [
+        ...lines,
+        ...labels.map((label) => Plot.text([label], { x: "beta", frameAnchor: "bottom", text: "text", dx: label.dx, dy: -(label.count * STEP + 8), textAnchor: label.anchor, className: "soft-text halo" })),
+        Plot.dot(code, Plot.dodgeY({ anchor: "bottom", padding: 1 }, { x: "beta", r: RADIUS, className: "marks" })),
+      ],
+    });
+    for (const mark of lower.querySelectorAll(".marks > *")) {
+      const row = code[mark.__data__];
+      mark.classList.add(row.fits ? "fits" : "other");
+      if (chosen && alike(row.beta, chosen.beta)) mark.classList.add("same");
+    }
+    walkable(lower, code, {
+      key: (mark) => `${mark.id} ${mark.when} ${mark.loss}`,
+      label: (mark) => `${mark.project}${mark.when ? `, ${mark.when}` : ""}: effective beta ${number(mark.beta, 4)}, ${mark.loss}`,
+      show,
+      press: (mark) => show(mark, { hold: mark }),
+      order: (one, other) => one.beta - other.beta,
+    });
+    return [...above, caption("Known code"), lower, make("p", { class: "panel-axis", text: "effective beta" })];
   }
 
   const caption = (text) => make("p", { class: "panel-row", text });
@@ -148,7 +195,7 @@ export function mount(element, view) {
   /** Draw a state of the page; the same state again changes nothing. */
   function update(state) {
     panel.stale(state.stale);
-    const why = whyNoKl(state.answer);
+    const why = whyNoKl(state.answer, "Without a KL term the reductions differ by constant factors only: a learning rate in disguise.");
     if (why) {
       now = null;
       panel.empty(why);
@@ -156,6 +203,7 @@ export function mount(element, view) {
     }
     if (now && now.answer === state.answer && now.variant === state.variant && now.conventions === state.conventions) return;
     const { answer } = state;
+    const other = now?.answer !== answer || now?.conventions !== state.conventions;
     const catalogue = byId(state.conventions);
     now = {
       answer,
@@ -189,11 +237,11 @@ export function mount(element, view) {
         ["swatch fits", `code whose loss is ${answer.loss}`],
         ["swatch other", "code with another loss"],
         ["swatch agree", "variant"],
-        ["swatch mixed", "variant that sums one term over the batch and averages the other"],
+        ["swatch mixed", "variant that reduces its two terms differently over the batch"],
         ["swatch chosen", "the chosen one, and code with its weight"],
       ].map(([name, text]) => make("span", {}, make("span", { class: name, "aria-hidden": "true" }), text)),
     );
-    show(null);
+    if (other) show(null);
     chart.redraw();
     below.renew();
   }

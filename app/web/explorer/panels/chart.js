@@ -7,6 +7,7 @@
 
 const { Plot } = globalThis;
 const CLASS = "plot";
+const REACH_PX = 22;
 
 /** Make an element: its tag, its attributes (`text` is its content, `on...` its listeners), and its children. */
 export function make(tag, attributes = {}, ...children) {
@@ -33,12 +34,12 @@ export function conventionLink(base, id, text = id) {
  * a new answer is under way.
  */
 export function frame(element, { name, title }) {
-  const id = `panel-${name}`;
+  const id = `panel-${name}-title`;
   const finding = make("p", { class: "panel-finding" });
   const body = make("div", { class: "panel-body" });
   const root = make(
     "section",
-    { class: `panel panel-${name}`, "aria-labelledby": id },
+    { class: `model-panel panel-${name}`, "aria-labelledby": id },
     make("h3", { id, text: title }),
     finding,
     body,
@@ -89,8 +90,8 @@ export function box(draw) {
 }
 
 /** Draw with Plot: `label` says the finding in words; `usable` charts are groups of marks, the others one image. */
-export function plot(label, { usable = false, ...options }) {
-  const chart = Plot.plot({ className: CLASS, ...options });
+export function plot(label, { usable = false, marks, ...options }) {
+  const chart = Plot.plot({ className: CLASS, ...options, marks: marks.filter(Boolean) });
   chart.setAttribute("role", usable ? "group" : "img");
   chart.setAttribute("aria-label", label);
   for (const part of chart.children) {
@@ -120,36 +121,58 @@ export function powerText(value) {
 }
 
 /**
- * Let the marks of a chart be walked: one stop of the Tab key, the arrow keys inside, Enter and Space to choose.
+ * Let the marks of a chart be walked: one stop of the Tab key, the arrow keys inside, Enter, Space or a click to press.
  *
- * `rows[i]` is what the mark number i stands for; `key(row)` its name, `label(row)` what it says, `show(row or null)` is
- * called when one is pointed at or focused, `choose(row)`, if given, when one is pressed. `order` compares rows.
+ * `rows[i]` is what the mark number i stands for; `key(row)` its name, `label(row)` what it says, `order` compares two.
+ * `show(row)` is called for the one that is pointed at, or near enough, or focused; `press(row)` for one that is pressed;
+ * `pressed(row)`, if given, says which one is.
  */
-export function walkable(chart, rows, { key, label, show, choose = null, chosen = () => false, order }) {
+export function walkable(chart, rows, { key, label, show, press, pressed = null, order }) {
   const marks = [...chart.querySelectorAll(".marks > *")].map((mark) => ({ mark, row: rows[mark.__data__] }));
   marks.sort((one, other) => order(one.row, other.row));
-  const first = Math.max(0, marks.findIndex(({ row }) => chosen(row)));
+  const first = pressed ? Math.max(0, marks.findIndex(({ row }) => pressed(row))) : 0;
+  const moves = (place) => ({ ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -place, End: marks.length - 1 - place });
   marks.forEach(({ mark, row }, place) => {
     mark.setAttribute("data-key", key(row));
-    mark.setAttribute("role", choose ? "button" : "img");
-    if (choose) mark.setAttribute("aria-pressed", String(Boolean(chosen(row))));
+    mark.setAttribute("role", "button");
+    if (pressed) mark.setAttribute("aria-pressed", String(Boolean(pressed(row))));
     mark.setAttribute("aria-label", label(row));
     mark.setAttribute("tabindex", place === first ? "0" : "-1");
-    mark.addEventListener("pointerenter", () => show(row));
     mark.addEventListener("focus", () => {
       for (const other of marks) other.mark.setAttribute("tabindex", other.mark === mark ? "0" : "-1");
       show(row);
     });
-    if (choose) mark.addEventListener("click", () => choose(row));
     mark.addEventListener("keydown", (event) => {
-      const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -place, End: marks.length - 1 - place };
-      if (event.key in steps) {
-        marks[Math.min(marks.length - 1, Math.max(0, place + steps[event.key]))].mark.focus();
-      } else if (choose && (event.key === "Enter" || event.key === " ")) {
-        choose(row);
-      } else return;
+      const step = moves(place)[event.key];
+      if (step !== undefined) marks[Math.min(marks.length - 1, Math.max(0, place + step))].mark.focus();
+      else if (event.key === "Enter" || event.key === " ") press(row);
+      else return;
       event.preventDefault();
     });
+  });
+
+  /** Find the mark that is nearest to a pointer, within the reach of a finger. */
+  const nearest = (event) => {
+    let found = null;
+    let reach = REACH_PX;
+    for (const one of marks) {
+      const { left, top, width, height } = one.mark.getBoundingClientRect();
+      const distance = Math.hypot(left + width / 2 - event.clientX, top + height / 2 - event.clientY);
+      if (distance < reach) [found, reach] = [one, distance];
+    }
+    return found;
+  };
+  chart.addEventListener("pointermove", (event) => {
+    const found = nearest(event);
+    for (const { mark } of marks) mark.classList.toggle("pointed", mark === found?.mark);
+    if (found) show(found.row);
+  });
+  chart.addEventListener("pointerleave", () => {
+    for (const { mark } of marks) mark.classList.remove("pointed");
+  });
+  chart.addEventListener("click", (event) => {
+    const found = nearest(event);
+    if (found) press(found.row);
   });
 }
 

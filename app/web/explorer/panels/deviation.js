@@ -8,9 +8,9 @@ const NEAR = 1.1; // less than a tenth off is no finding
 
 /** Say what a variant assumes, and how far that is from the best. */
 function sentence(id, assumed, best) {
-  if (assumed === 0) return [`${named(id)} has no KL term to speak of: it assumes a decoder without noise.`];
+  if (assumed === 0) return [`With beta 0, ${named(id)} assumes a decoder without noise.`];
   const ratio = assumed > best ? assumed / best : best / assumed;
-  const words = [`${named(id)} assumes that the decoder is off by σ = ${number(assumed)}, where ${number(best)} fits this batch best`];
+  const words = [`${named(id)} assumes a decoder with a standard deviation of ${number(assumed)}, where ${number(best)} fits this batch best`];
   if (ratio < NEAR) return [...words, ": that is as it should be."];
   return [...words, ": ", make("strong", { text: `${number(ratio)} times too ${assumed > best ? "wide" : "narrow"}` }), "."];
 }
@@ -18,7 +18,7 @@ function sentence(id, assumed, best) {
 /** Mount the panel; see update. */
 export function mount(element, view) {
   const panel = frame(element, { name: "deviation", title: "Which decoder it assumes" });
-  const detail = make("div", { class: "panel-readout", "aria-live": "polite" });
+  const detail = make("div", { class: "panel-readout" });
   let now = null; // what is drawn: { answer, variant, rows, best }
 
   const below = tableBelow(() =>
@@ -26,7 +26,7 @@ export function mount(element, view) {
       "The standard deviation that each variant assumes",
       [
         ["Variant", (row) => make("code", { text: row.variant })],
-        ["Assumed σ", (row) => number(row.assumed, 4), true],
+        ["Assumed", (row) => number(row.assumed, 4), true],
         ["Over the best", (row) => (now.best > 0 ? number(row.assumed / now.best, 4) : "–"), true],
         ["KL weight that would fit", (row) => number(row.weight, 4), true],
       ],
@@ -35,14 +35,16 @@ export function mount(element, view) {
   );
 
   function show(row) {
-    detail.replaceChildren(
-      make("p", {}, ...(row ? [make("code", { text: row.variant }), `: σ = ${number(row.assumed, 4)}. A weight of ${number(row.weight)} on its KL term would make that ${number(now.best)}.`] : [])),
-    );
+    const words = row
+      ? [make("code", { text: row.variant }), ` assumes ${number(row.assumed, 4)}. A weight of ${number(row.weight)} on its KL term would make that ${number(now.best)}.`]
+      : ["Point at a variant, or walk through them with the arrow keys; press one to choose it."];
+    detail.replaceChildren(make("p", {}, ...words));
   }
 
   function draw(width, rem) {
     if (!now) return [];
     const drawn = now.rows.filter((row) => row.assumed > 0);
+    if (!drawn.length) return [];
     const values = [...drawn.map((row) => row.assumed), ...(now.best > 0 ? [now.best] : [])];
     const domain = [Math.min(...values) / 1.6, Math.max(...values) * 1.6];
     const marginLeft = Math.round(148 * rem);
@@ -66,7 +68,7 @@ export function mount(element, view) {
         now.best > 0 &&
           Plot.text([now.best], { x: (d) => d, frameAnchor: "top", dy: -16 * rem, text: (d) => `best: ${number(d)}`, className: "level-text" }),
         Plot.dot(drawn, { x: "assumed", y: "variant", r: (row) => (chosen(row) ? 7 : 5), className: "marks" }),
-      ].filter(Boolean),
+      ],
       r: { type: "identity" },
     });
     for (const mark of chart.querySelectorAll(".marks > *")) {
@@ -79,11 +81,11 @@ export function mount(element, view) {
       key: (row) => row.variant,
       label: (row) => `${row.variant}: standard deviation ${number(row.assumed, 4)}`,
       show,
-      choose: (row) => view.choose(row.variant),
-      chosen,
+      press: (row) => view.choose(row.variant),
+      pressed: chosen,
       order: (one, other) => now.rows.indexOf(one) - now.rows.indexOf(other),
     });
-    return [chart, make("p", { class: "panel-axis", text: "standard deviation σ of the decoder, in units of x" })];
+    return [chart, make("p", { class: "panel-axis", text: "standard deviation, in units of x" })];
   }
 
   const chart = box(draw);
@@ -95,7 +97,7 @@ export function mount(element, view) {
     const { answer } = state;
     const best = answer?.optimal_decoder_variance ?? null;
     const why =
-      whyNoKl(answer) ??
+      whyNoKl(answer, "Without a KL term, no reduction assumes how noisy the decoder is.") ??
       (best === null ? `The loss ${answer.loss} is not the likelihood of a Gaussian decoder, so no standard deviation is assumed.` : null);
     if (why) {
       now = null;
@@ -103,6 +105,7 @@ export function mount(element, view) {
       return;
     }
     if (now && now.answer === answer && now.variant === state.variant) return;
+    const other = now?.answer !== answer;
     now = {
       answer,
       variant: state.variant,
@@ -122,7 +125,7 @@ export function mount(element, view) {
           ? sentence(chosen.variant, chosen.assumed, now.best)
           : []),
     );
-    show(null);
+    if (other) show(null);
     chart.redraw();
     below.renew();
   }

@@ -19,7 +19,12 @@ export function read(text) {
   return { value, rtol: Math.min(LARGEST, Math.max(SMALLEST, half / Math.abs(value))) };
 }
 
-/** Mount the panel; see update. */
+/**
+ * Mount the panel; see update.
+ *
+ * Beside what all panels are given, `view.observed(text)`, if it is there, is told each number that is asked for, and
+ * `state.observed` of an update, if it is another one, is asked for as if it had been typed: so a link can hold it.
+ */
 export function mount(element, view) {
   const panel = frame(element, { name: "identify", title: "My code printed …" });
   let now = null; // the answer of the batch that is shown, and the catalogue
@@ -137,18 +142,19 @@ export function mount(element, view) {
       panel.empty("With a batch, a number that some code printed for it can be explained here.");
       return;
     }
-    const another = now?.answer !== state.answer;
-    const batchChanged = now !== null && another;
+    const first = now === null;
+    const changed = !first && now.answer !== state.answer;
     now = { answer: state.answer, catalogue: byId(state.conventions) };
-    if (batchChanged) {
-      asked += 1;
+    if (first) panel.say("Type a number that somebody's code printed for this batch, and see which losses, reductions and factors give it, and whose code computes them.");
+    if (changed) {
+      asked += 1; // an answer that is still under way is for another batch
       button.disabled = false;
       out.removeAttribute("aria-busy");
       out.replaceChildren();
     }
-    if (another) panel.say("Type a number that somebody's code printed for this batch, and see which losses, reductions and factors give it, and whose code computes them.");
-    if (state.observed !== undefined && state.observed !== null && state.observed !== "" && (another || state.observed !== input.value.trim())) {
-      input.value = String(state.observed);
+    const given = state.observed === undefined || state.observed === null ? "" : String(state.observed);
+    if (given !== "" && given !== input.value.trim()) {
+      input.value = given;
       ask();
     }
   }

@@ -42,8 +42,8 @@ export function mount(element) {
       x: {
         domain: [-0.6, rows.length - 0.4],
         label: null,
-        ticks: few ? rows.map((row) => row.place) : Math.min(rows.length, 8),
-        tickFormat: (place) => (Number.isInteger(place) && rows[place] && (few || !sorted.checked) ? String(rows[place].index) : ""),
+        ticks: few ? rows.map((row) => row.place) : sorted.checked ? [] : Math.min(rows.length, 8),
+        tickFormat: (place) => (Number.isInteger(place) && rows[place] ? String(rows[place].index) : ""),
       },
       y: { domain: [0, top], label: null, ticks: 5, tickFormat: (value) => number(value) },
       marks: [
@@ -85,7 +85,7 @@ export function mount(element) {
   /** Draw a state of the page; the same state again changes nothing. */
   function update(state) {
     panel.stale(state.stale);
-    const why = whyNoKl(state.answer);
+    const why = whyNoKl(state.answer, "With them, this shows which latents carry something.");
     if (why) {
       now = null;
       panel.empty(why);

@@ -32,7 +32,8 @@ export function mount(element) {
     const domain = [Math.min(...around) / 2, Math.max(...around) * 2];
     const [marginLeft, marginRight] = [44 * rem, 12];
     const height = 260 * rem;
-    const thick = Math.max(1, Math.min(18, (0.72 * (width - marginLeft - marginRight)) / drawn.length));
+    const slot = (width - marginLeft - marginRight) / drawn.length;
+    const thick = slot < 4 ? slot + 0.5 : Math.min(30, 0.72 * slot); // gaps of less than a pixel would flicker
     const high = now.level > Math.sqrt(domain[0] * domain[1]);
     const chart = plot(panel.root.querySelector(".panel-finding").textContent, {
       width,
@@ -60,7 +61,7 @@ export function mount(element) {
           drawn,
           Plot.pointerX({ x: "place", y: "value", title: (row) => `direction ${row.place}: variance ${number(row.value, 4)}\n${row.value > now.level ? "survives" : "collapses"}`, className: "tip" }),
         ),
-      ].filter(Boolean),
+      ],
     });
     for (const mark of chart.querySelectorAll(".marks > *")) mark.classList.add(drawn[mark.__data__].value > now.level ? "kept" : "lost");
     return [chart, make("p", { class: "panel-axis", text: "directions of the data, by their variance" })];
@@ -83,7 +84,7 @@ export function mount(element) {
     const { answer } = state;
     const forecast = answer?.collapse;
     const why =
-      whyNoKl(answer) ?? (forecast ? null : "The forecast is made for the squared errors only: it is exact there, and unknown elsewhere.");
+      whyNoKl(answer, "With them, this says how many latents each reduction lets survive.") ?? (forecast ? null : "The forecast is made for the squared errors only: it is exact there, and unknown elsewhere.");
     const variant = forecast?.variants[state.variant];
     if (why || !variant) {
       now = null;
@@ -102,7 +103,7 @@ export function mount(element) {
     const most = now.values.filter((row) => row.value > NOTHING * now.values[0].value).length;
     const limit = Math.min(most, answer.shape.latent_count);
     panel.say(
-      `The data vary in ${counted(most, "direction")}. With ${named(state.variant)}, `,
+      `The data vary in ${counted(most, "direction")}. Under ${named(state.variant)}, `,
       make("strong", { text: now.kept === 0 ? "none survives" : `${now.kept} of them ${now.kept === 1 ? "survives" : "survive"}` }),
       now.kept === 0
         ? ": every latent of a linear autoencoder collapses."
@@ -111,7 +112,7 @@ export function mount(element) {
           : " in a linear autoencoder; the others collapse.",
       ...(now.bound === null
         ? [" Its KL has no upper bound."]
-        : [" Whatever the architecture, its best KL is ", make("strong", { text: `at most ${number(now.bound)} nat` }), "."]),
+        : [" Whatever the architecture, at the optimum the KL is ", make("strong", { text: `at most ${number(now.bound)} nat` }), "."]),
     );
     chart.redraw();
     below.renew();

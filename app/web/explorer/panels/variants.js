@@ -5,14 +5,14 @@ import { byId, counted, exact, named, number } from "./words.js";
 
 const COLUMNS = [
   { name: "variant", text: "Variant", value: (row) => row.variant, words: true },
-  { name: "reconstruction", text: "Reconstruction", value: (row) => row.reconstruction },
+  { name: "reconstruction", text: "Reconstr.", value: (row) => row.reconstruction },
   { name: "kl", text: "KL", value: (row) => row.kl },
   { name: "total", text: "Total", value: (row) => row.total },
   { name: "scale", text: "Scale", value: (row) => row.scale },
   { name: "effective_beta", text: "Effective beta", value: (row) => row.effective_beta },
-  { name: "implied_decoder_variance", text: "Implied variance", value: (row) => row.implied_decoder_variance },
-  { name: "kl_weight_for.unit_beta", text: "KL weight for beta 1", value: (row) => row.kl_weight_for?.unit_beta },
-  { name: "kl_weight_for.optimal_variance", text: "KL weight for the best variance", value: (row) => row.kl_weight_for?.optimal_variance },
+  { name: "implied_decoder_variance", text: "Implied σ²", value: (row) => row.implied_decoder_variance },
+  { name: "kl_weight_for.unit_beta", text: "Weight for beta 1", value: (row) => row.kl_weight_for?.unit_beta },
+  { name: "kl_weight_for.optimal_variance", text: "Weight for best σ²", value: (row) => row.kl_weight_for?.optimal_variance },
   { name: "used_by", text: "Used by", value: (row) => row.used_by.length },
 ];
 
@@ -38,7 +38,8 @@ export function mount(element, view) {
   const said = make("span", { role: "status" });
   const copy = make("button", { type: "button", text: "Copy as CSV", onclick: copied });
   const text = make("textarea", { class: "panel-copy", readonly: true, rows: "6", "aria-label": "The table as CSV", hidden: true });
-  panel.body.append(scroll, make("p", { class: "panel-tools" }, copy, said), text);
+  const hint = make("p", { class: "panel-hint", text: "Press a row to choose it, a heading to sort. Copied as CSV, the numbers have all their digits." });
+  panel.body.append(hint, scroll, make("p", { class: "panel-tools" }, copy, said), text);
 
   async function copied() {
     const csv = asCsv(now.answer);
@@ -90,14 +91,22 @@ export function mount(element, view) {
 
   function uses(row) {
     if (!row.used_by.length) return "–";
-    const links = row.used_by.map((id) => make("li", {}, conventionLink(view.base, id, now.catalogue.get(id)?.project ?? id)));
-    const folded = make("details", {}, make("summary", { text: String(row.used_by.length), "aria-label": `Used by ${row.used_by.length}: which` }), make("ul", {}, ...links));
-    folded.addEventListener("click", (event) => event.stopPropagation()); // opening it is not choosing the row
-    return folded;
+    const id = `panel-uses-${row.variant}`;
+    const links = row.used_by.map((used) => make("li", {}, conventionLink(view.base, used, now.catalogue.get(used)?.project ?? used)));
+    const card = make("div", { id, popover: "auto", class: "panel-popover", role: "dialog", "aria-label": `Code that uses ${row.variant}` });
+    card.append(make("p", {}, `Code that reduces ${now.answer.loss} as `, make("code", { text: row.variant }), ", with whatever weight:"), make("ul", {}, ...links));
+    const open = make("button", { type: "button", popovertarget: id, "aria-label": `${counted(row.used_by.length, "convention")}: which` });
+    open.textContent = row.used_by.length;
+    const both = document.createDocumentFragment();
+    both.append(open, card);
+    return both;
   }
 
   function line(row) {
     const chosen = row.variant === now.variant;
+    const press = (event) => {
+      if (!event.target.closest(".panel-uses")) view.choose(row.variant);
+    };
     const cells = now.columns.map((column) => {
       if (column.name === "variant") {
         const choose = make("button", { type: "button", class: "panel-choose", "aria-pressed": String(chosen), title: row.title, "data-variant": row.variant });
@@ -105,18 +114,17 @@ export function mount(element, view) {
         const name = named(row.variant);
         return make("th", { scope: "row" }, choose, name === row.variant ? null : make("small", { text: name }));
       }
-      if (column.name === "used_by") return make("td", { class: "panel-uses" }, uses(row));
+      if (column.name === "used_by") return make("td", { class: "number panel-uses" }, uses(row));
       const value = column.value(row);
-      return make("td", { class: "number", title: exact(value) || null, text: number(value, 5) });
+      return make("td", { class: "number", title: exact(value) || null, text: number(value, 4) });
     });
-    return make("tr", { class: chosen ? "chosen-row" : null, onclick: () => view.choose(row.variant) }, ...cells);
+    return make("tr", { class: chosen ? "chosen-row" : null, onclick: press }, ...cells);
   }
 
   function fill() {
     const focused = document.activeElement?.closest?.(".panel-choose")?.dataset.variant;
-    const caption = make("caption", { text: "Click a row to choose it, a heading to sort. Point at a number for all of its digits." });
     const head = make("thead", {}, make("tr", {}, ...now.columns.map(heading)));
-    scroll.replaceChildren(make("table", {}, caption, head, make("tbody", {}, ...ordered().map(line))));
+    scroll.replaceChildren(make("table", {}, head, make("tbody", {}, ...ordered().map(line))));
     if (focused) scroll.querySelector(`[data-variant="${focused}"]`)?.focus();
   }
 

@@ -49,9 +49,8 @@ export function byId(conventions) {
   return new Map((conventions ?? []).map((row) => [row.id, row]));
 }
 
-/** Say why there is nothing to weigh; null if there is. */
-export function whyNoKl(answer) {
+/** Say why there is nothing to show; null if there is a KL term. `needed` says what it would take. */
+export function whyNoKl(answer, needed) {
   if (!answer) return "Choose a sample or drop a batch, and this fills in.";
-  if (!answer.terms.kl) return "This batch has no mu and logvar, so there is no KL term, and the reductions differ by a constant factor only.";
-  return null;
+  return answer.terms.kl ? null : `This batch has no mu and logvar. ${needed}`;
 }
