@@ -1,4 +1,4 @@
-"""Make the folders of pinned copies again, docs/vendor and explorer/vendor of app/web, from the npm packages.
+"""Make the folders of pinned copies again, two of app/web and the one of the browser tests, from the npm packages.
 
 Each folder has a VENDORED.toml that says which packages, and what their content must be.
 
@@ -24,9 +24,9 @@ from typing import Any
 
 __all__ = ["VENDOR", "VENDORS", "ChecksumError", "main", "packages", "place", "wrong_files"]
 
-WEB = Path(__file__).parent.parent / "app" / "web"
-VENDOR = WEB / "docs" / "vendor"
-VENDORS = (VENDOR, WEB / "explorer" / "vendor")
+ROOT = Path(__file__).parent.parent
+VENDOR = ROOT / "app" / "web" / "docs" / "vendor"
+VENDORS = (VENDOR, ROOT / "app" / "web" / "explorer" / "vendor", ROOT / "tests" / "e2e" / "vendor")
 
 
 class ChecksumError(Exception):

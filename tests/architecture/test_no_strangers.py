@@ -65,6 +65,7 @@ def test_every_vendored_package_keeps_its_licence(vendor: Path, package: dict[st
         "BSD-3-Clause": "Redistribution and use in source and binary forms",
         "ISC": "Permission to use, copy, modify, and/or distribute this software",
         "MIT": "MIT License",
+        "MPL-2.0": "Mozilla Public License",
         "Unlicense": "released into the public domain",
     }[package["licence"]]
     assert words in " ".join(place(package, "LICENSE", vendor).read_text(encoding="utf-8").split())

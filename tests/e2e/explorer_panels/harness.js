@@ -1,4 +1,4 @@
-/* The panels without the explorer's shell: `open(batch)` posts a batch and shows it, `update(parts)` changes the state. */
+/* The panels without the explorer's shell: `openBatch(batch, include)` posts a batch and shows it, `update(parts)` changes the state. */
 
 const NAMES = ["beta", "deviation", "spectrum", "latents", "variants", "identify"];
 
@@ -47,5 +47,5 @@ for (const name of NAMES) {
   panels.push(mount(document.getElementById(name), view));
 }
 update({ conventions: (await ask("/conventions")).conventions });
-Object.assign(window, { open_batch: open, update, state });
+Object.assign(window, { openBatch: open, update, state, view });
 document.body.dataset.ready = "yes";

@@ -67,7 +67,7 @@ export function mount(element, view) {
   let held = null; // the mark that was pressed: what it says stays until another is
 
   const marksShown = () => now.marks.filter((mark) => !only.checked || mark.fits);
-  const below = tableBelow(() =>
+  const below = tableBelow("Effective betas", () =>
     table(
       "Effective beta of known code for this batch",
       [

@@ -195,8 +195,8 @@ export function table(caption, columns, rows) {
 }
 
 /** Make the folded-up table below a chart; `fill()` gives the table, and is called when it is opened or renewed. */
-export function tableBelow(fill) {
-  const scroll = make("div", { class: "panel-scroll", tabindex: "0", role: "region", "aria-label": "The chart as a table" });
+export function tableBelow(name, fill) {
+  const scroll = make("div", { class: "panel-scroll", tabindex: "0", role: "region", "aria-label": name });
   const element = make("details", { class: "panel-table" }, make("summary", { text: "As a table" }), scroll);
   const renew = () => {
     if (element.open) scroll.replaceChildren(fill());

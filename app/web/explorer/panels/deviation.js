@@ -21,7 +21,7 @@ export function mount(element, view) {
   const detail = make("div", { class: "panel-readout" });
   let now = null; // what is drawn: { answer, variant, rows, best }
 
-  const below = tableBelow(() =>
+  const below = tableBelow("Standard deviations", () =>
     table(
       "The standard deviation that each variant assumes",
       [

@@ -13,13 +13,13 @@ export function mount(element) {
   let now = null; // what is drawn: { answer, rows, active }
 
   const shown = () => (sorted.checked ? [...now.rows].sort((one, other) => other.value - one.value) : now.rows);
-  const below = tableBelow(() =>
+  const below = tableBelow("Latents", () =>
     table(
       "KL divergence of each latent, in nat",
       [
         ["Latent", (row) => row.index],
         ["KL", (row) => number(row.value, 4), true],
-        ["", (row) => (row.value > ACTIVE_NAT ? "active" : "inactive")],
+        ["State", (row) => (row.value > ACTIVE_NAT ? "active" : "inactive")],
       ],
       shown(),
     ),

@@ -12,7 +12,7 @@ export function mount(element) {
   const panel = frame(element, { name: "spectrum", title: "How many latents survive" });
   let now = null; // what is drawn: { answer, variant, values, level, kept, bound }
 
-  const below = tableBelow(() =>
+  const below = tableBelow("Eigenvalues", () =>
     table(
       now.values.length > TABLE_ROWS ? `The ${TABLE_ROWS} largest eigenvalues` : "The eigenvalues of the covariance of x",
       [
@@ -103,12 +103,12 @@ export function mount(element) {
     const most = now.values.filter((row) => row.value > NOTHING * now.values[0].value).length;
     const limit = Math.min(most, answer.shape.latent_count);
     panel.say(
-      `The data vary in ${counted(most, "direction")}. Under ${named(state.variant)}, `,
+      `The samples of this batch vary in ${counted(most, "direction")}. Under ${named(state.variant)}, `,
       make("strong", { text: now.kept === 0 ? "none survives" : `${now.kept} of them ${now.kept === 1 ? "survives" : "survive"}` }),
       now.kept === 0
         ? ": every latent of a linear autoencoder collapses."
         : now.kept > limit
-          ? `, more than the ${answer.shape.latent_count} latents of this model.`
+          ? ` in a linear autoencoder, which is more than the ${answer.shape.latent_count} latents here.`
           : " in a linear autoencoder; the others collapse.",
       ...(now.bound === null
         ? [" Its KL has no upper bound."]
