@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +29,10 @@ def answer(server: Running, sample: str, **options: Any) -> dict[str, Any]:  # n
 
 
 @pytest.fixture
-def digits(server: Running, page: Page) -> Iterator[Page]:
+def digits(server: Running, page: Page) -> Page:
     """Open the page without a fragment: the digits, Version 1."""
     opened(page, server)
-    yield page
+    return page
 
 
 def test_from_a_sample_to_a_link(server: Running, digits: Page, screenshot: Screenshot) -> None:
@@ -215,9 +214,7 @@ def test_looking_at_a_cell_tells_its_index_and_value(server: Running, digits: Pa
 
 
 @pytest.mark.parametrize("language", ["curl", "Python"])
-def test_the_calls_that_are_shown_give_what_is_shown(
-    server: Running, page: Page, language: str, tmp_path: Path
-) -> None:
+def test_the_calls_that_are_shown_give_what_is_shown(server: Running, page: Page, language: str) -> None:
     opened(page, server, f"sample=digits_vae&loss=huber&delta=0.5&beta=4&variant={VERSION_2}&observed=64.3")
     expect(page.locator("#chart-identify .panel-verdict")).to_be_visible()
     page.locator("#code").get_by_role("button", name=language, exact=True).click()

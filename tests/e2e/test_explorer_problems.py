@@ -88,18 +88,18 @@ def test_a_fault_in_typed_numbers_keeps_them_and_goes_when_it_is_mended(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "words"),
+    ("file", "words"),
     [
-        ("broken.npz", b"PK\x03\x04 no archive", "archive"),
-        ("broken.json", b'{"x": [1, 2', "JSON"),
-        ("broken.safetensors", b"\xff" * 30, "safetensors"),
+        ({"broken.npz": b"PK\x03\x04 no archive"}, "archive"),
+        ({"broken.json": b'{"x": [1, 2'}, "JSON"),
+        ({"broken.safetensors": b"\xff" * 30}, "safetensors"),
     ],
 )
 def test_a_file_that_cannot_be_read(
-    server: Running, page: Page, complaints: list[str], name: str, content: bytes, words: str
+    server: Running, page: Page, complaints: list[str], file: dict[str, bytes], words: str
 ) -> None:
     opened(page, server)
-    drop(page, {name: content})
+    drop(page, file)
     expect(page.locator("#problem")).to_be_visible()
     expect(page.locator("#problem")).to_contain_text(words)
     page.get_by_role("button", name="Handwritten digits").click()
