@@ -7,6 +7,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.process import Running
 
+PAINTED = "times => performance.getEntriesByName('lossgrid:painted').length >= times"
+"""Whether the page has painted so many times since it was opened."""
+
 VERSION_1 = "sum_mean+sum_mean"
 VERSION_2 = "mean_mean+sum_mean"
 
@@ -30,6 +33,20 @@ PIXELS = """canvas => {
   return copy.getImageData(0, 0, canvas.width, canvas.height);
 }"""
 """Reads what a canvas shows; from a copy, since Chromium would warn of reading one again and again."""
+
+
+UNTIL = """async given => {
+  const end = performance.now() + 15000;
+  while (!(%s)(given)) {
+    if (performance.now() > end) throw new Error("it did not come to be");
+    await new Promise(requestAnimationFrame);
+  }
+}"""
+
+
+def until(page: Page, condition: str, given: object = None) -> None:
+    """Wait until a function of the page gives true; Playwright's own way needs `eval`, which our policy forbids."""
+    page.evaluate(UNTIL % condition, given)
 
 
 def opened(page: Page, server: Running, fragment: str = "") -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Screenshot
-from tests.e2e.explorer import PIXELS, VERSION_2, cell, drop, opened, settled, totals
+from tests.e2e.explorer import PAINTED, PIXELS, VERSION_2, cell, drop, opened, settled, totals, until
 from tests.e2e.process import Running
 from tests.formats.files import npy, npz, safetensors
 
@@ -72,7 +72,7 @@ def test_files_are_dropped(server: Running, page: Page, expected: dict[str, floa
     assert totals(page) == expected
     expect(page.locator("[data-plate=x] .size")).to_have_text("12 × 42" if kind == "csv" else "12 × 1 × 6 × 7")
     expect(page.locator("#film")).to_be_visible(visible=kind != "csv")
-    page.wait_for_function("performance.getEntriesByName('lossgrid:painted').length > 1")
+    until(page, PAINTED, 2)
     assert len(set(the_colours(page, "x"))) > 6
     expect(page.locator("#link-note")).to_contain_text("cannot hold your file")
     assert "sample=file" in page.url
@@ -117,9 +117,9 @@ def test_options_of_a_json_file_move_to_the_controls(server: Running, page: Page
     drop(page, {"body.json": json.dumps(body | {"loss": "huber", "delta": 0.125, "beta": 3, "include": []}).encode()})
     expect(page.locator("select[name=loss]")).to_have_value("huber")
     expect(page.locator("input[name=delta]")).to_have_value("0.125")
+    expect(page.locator("#status")).to_contain_text("body.json: 12 samples")
     settled(page)
     answer = httpx.post(f"{server.url}/loss", json=body | {"loss": "huber", "delta": 0.125, "beta": 3}).json()
-    page.wait_for_function("document.querySelector('#status').textContent.includes('body.json')")
     assert totals(page)[VERSION_2] == answer["variants"][VERSION_2]["total"]
 
 
@@ -154,7 +154,6 @@ def test_a_newer_question_takes_the_place_of_an_older_one(server: Running, page:
     opened(page, server)
     for beta in ("2", "3", "5"):
         page.get_by_label("beta, exactly").fill(beta)
-    page.wait_for_function("location.hash.includes('beta=5')")
     page.locator("#total span", has_text="+ 5 ×").wait_for()
     settled(page)
     expect(cell(page, "sum_mean+sum_mean")).to_be_checked()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Screenshot
-from tests.e2e.explorer import PIXELS, VERSION_1, VERSION_2, cell, drop, opened, settled, total, visited
+from tests.e2e.explorer import PAINTED, PIXELS, VERSION_1, VERSION_2, cell, drop, opened, settled, total, until, visited
 from tests.e2e.process import Running
 from tests.formats.files import npz
 
@@ -81,10 +81,10 @@ def test_larger_letters_do_not_break_it(server: Running, page: Page) -> None:
 def test_the_pictures_follow_the_scheme(server: Running, page: Page) -> None:
     opened(page, server)
     corner = f"() => [...({PIXELS})(document.querySelector('[data-plate=loss] .frame canvas')).data.slice(-400, -397)]"
-    page.wait_for_function("performance.getEntriesByName('lossgrid:painted').length > 0")
+    until(page, PAINTED, 1)
     light = page.evaluate(corner)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"light => String(({corner})()) !== String(light)", arg=light)
+    until(page, f"light => String(({corner})()) !== String(light)", light)
     assert sum(page.evaluate(corner)) < sum(light)
 
 
@@ -105,7 +105,7 @@ def test_by_keyboard_alone(server: Running, page: Page) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#readout")).to_contain_text("x[1, 1] = ")
-    expect(page.locator("#fold [role=status]")).to_contain_text("targets x[1, 1]")
+    expect(page.locator("#fold [role=status]")).to_contain_text("target x[1, 1]")
     page.keyboard.press("Enter")
     expect(page.locator("#film figcaption")).to_contain_text("Sample 1 of 297")
     for _ in range(80):

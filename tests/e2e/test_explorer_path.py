@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Screenshot
-from tests.e2e.explorer import VERSION_1, VERSION_2, cell, choose, opened, settled, total, totals
+from tests.e2e.explorer import VERSION_1, VERSION_2, cell, choose, opened, settled, total, totals, until
 from tests.e2e.process import Running
 
 pytestmark = pytest.mark.browser
@@ -122,9 +122,8 @@ def test_the_objective_is_changed_by_its_controls(server: Running, digits: Page)
     page.locator("select[name=loss]").select_option("huber")
     page.locator("input[name=delta]").fill("0.5")
     page.get_by_label("beta, exactly").fill("4")
-    page.wait_for_function("location.hash.includes('beta=4')")
     expected = answer(server, "digits_vae.npz", loss="huber", delta=0.5, beta=4)["variants"][VERSION_1]["total"]
-    page.wait_for_function("total => document.querySelector('#total strong').title === String(total)", arg=expected)
+    until(page, "total => Number(document.querySelector('#total strong')?.title) === total", expected)
     assert page.url.endswith("#sample=digits_vae&loss=huber&delta=0.5&beta=4")
     slider = page.get_by_label("beta, on a logarithmic scale")
     slider.focus()

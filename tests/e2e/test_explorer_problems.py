@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Screenshot
-from tests.e2e.explorer import PIXELS, drop, opened, settled, totals, visited
+from tests.e2e.explorer import PIXELS, drop, opened, settled, totals, until, visited
 from tests.e2e.process import Running, running
 from tests.formats.files import npy, npz
 
@@ -62,7 +62,7 @@ def test_a_fault_is_said_and_shown(
     expect(page.locator("#grid")).to_be_hidden()
     matrix = page.locator("[data-plate=x] .frame canvas")
     expect(matrix).to_be_visible()
-    page.wait_for_function(f"(({RINGED})(document.querySelector('[data-plate=x] .frame canvas')))[0] >= 0")
+    until(page, f"() => ({RINGED})(document.querySelector('[data-plate=x] .frame canvas'))[0] >= 0")
     rows, columns = map(int, page.locator("[data-plate=x] .size").inner_text().split(" × "))
     across, down = matrix.evaluate(RINGED)
     assert int(down * rows) == row

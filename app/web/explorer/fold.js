@@ -10,8 +10,8 @@ import { brief, counted, h, indexOf } from "./words.js";
 import { termsOf } from "./state.js";
 
 const MATRICES = {
-  x: { symbol: "x", name: "targets", kind: "data" },
-  y: { symbol: "y", name: "outputs", kind: "data" },
+  x: { symbol: "x", name: "target", kind: "data" },
+  y: { symbol: "y", name: "reconstruction", kind: "data" },
   loss: { symbol: "ℓ", name: "loss", kind: "loss" },
   kl: { symbol: "k", name: "KL", kind: "kl" },
 };
@@ -41,7 +41,7 @@ export const makeFold = (figure, { choose, look }) => {
 
   for (const [name, row] of Object.entries(MATRICES)) {
     const size = h("span", { class: "size" });
-    const made = plate(name, HeatMap, h("div", { class: "head" }, h("var", {}, row.symbol), h("span", { class: "what" }, row.name), size), row.name, name);
+    const made = plate(name, HeatMap, h("div", { class: "head" }, h("var", {}, row.symbol), h("span", { class: "what", title: row.name }, row.name), size), row.name, name);
     made.size = size;
     made.ramp = h("canvas", { class: "ramp", "aria-hidden": "true" });
     made.ends = [h("span"), h("span")];

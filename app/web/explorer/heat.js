@@ -213,14 +213,24 @@ export class HeatMap extends Plate {
     paintLater(this);
   }
 
+  /** Give the picture in the size of the screen; kept, since a pointer that moves asks for it with every frame. */
+  fitted(width, height) {
+    if (this.image?.width !== width || this.image.height !== height) {
+      const cells = rendered(this.array.data, 0, this.rows, this.columns, this.scale);
+      this.image = Object.assign(document.createElement("canvas"), { width, height });
+      const context = this.image.getContext("2d");
+      context.imageSmoothingEnabled = cells.width > width || cells.height > height;
+      context.imageSmoothingQuality = "high";
+      context.drawImage(cells, 0, 0, width, height);
+    }
+    return this.image;
+  }
+
   paint() {
     const place = this.prepared();
     if (!place || !this.rows || !this.columns) return;
     const { context, width, height, ratio } = place;
-    this.image ??= rendered(this.array.data, 0, this.rows, this.columns, this.scale);
-    context.imageSmoothingEnabled = this.image.width > width || this.image.height > height;
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.image, 0, 0, width, height);
+    context.drawImage(this.fitted(width, height), 0, 0);
     this.paintPoint(place);
     context.strokeStyle = WRONG[shade()];
     context.lineWidth = 2.5 * ratio;
@@ -265,7 +275,7 @@ export class Bars extends Plate {
     const zero = across(0);
     const lines = Math.min(this.rows, Math.floor(height));
     const tall = height / lines;
-    const gap = tall > 3 * ratio ? Math.max(ratio * 0.5, tall * 0.12) : 0;
+    const gap = tall > 3 * ratio ? Math.min(4 * ratio, Math.max(ratio * 0.5, tall * 0.12)) : 0;
     const second = style.getPropertyValue(this.colour);
     const first = this.first && style.getPropertyValue(this.first.colour);
     for (let line = 0; line < lines; line += 1) {

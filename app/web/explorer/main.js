@@ -124,6 +124,7 @@ const ask = async () => {
     answer = got;
     problem = null;
     say(batch.title);
+    if (state.sample === "file") open(null);
   } catch (error) {
     if (error.name === "AbortError" || mine.signal.aborted) return;
     problem = error instanceof Problem ? error : new Problem({ title: "The page could not draw this", detail: String(error) });
@@ -190,9 +191,15 @@ const draw = () => {
   $("#fold").hidden = !batch;
   $("#cells").hidden = !answer;
   if (!batch) $("#film").hidden = true;
-  drawPanels(false);
   $("#link-note").textContent = fits(state) ? "" : state.sample === "file" ? "A link cannot hold your file; who opens it has to drop the file again." : "These numbers are too many for a link.";
-  requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("lossgrid:painted")));
+  // The fold is what one looks at: it is painted first, and the charts in the frame after it.
+  requestAnimationFrame(() =>
+    requestAnimationFrame(() => {
+      performance.mark("lossgrid:painted");
+      drawPanels(asking !== null);
+      requestAnimationFrame(() => performance.mark("lossgrid:charted"));
+    }),
+  );
 };
 
 const showCode = () => {
