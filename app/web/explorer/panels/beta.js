@@ -114,7 +114,7 @@ export function mount(element, view) {
     const inner = width - 2 * MARGIN;
     const place = (beta) => MARGIN + (inner * Math.log(beta / domain[0])) / Math.log(domain[1] / domain[0]);
     const chosen = now.variants.find((mark) => mark.variant === now.variant);
-    const ticks = powers(...domain, inner);
+    const ticks = powers(...domain, inner / rem);
     const shared = { width, usable: true, marginLeft: MARGIN, marginRight: MARGIN };
     const x = { type: "log", domain, label: null };
     const lines = [
