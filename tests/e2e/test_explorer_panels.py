@@ -67,7 +67,7 @@ def test_the_findings_are_those_of_the_question(panels: Panels) -> None:
     assert "3 of them survive in a linear autoencoder; the others collapse" in found["spectrum"]
     panels.update(variant="sum_sum+mean_mean")
     found = panels.findings()
-    assert "200 times less weight" in found["beta"]
+    assert "200 times less weight than it has in the ELBO" in found["beta"]
     assert "times too narrow" in found["deviation"]
 
 
@@ -165,6 +165,28 @@ def test_marks_stand_where_their_value_is_and_not_on_each_other(panels: Panels, 
         )
     )
     assert top >= 0
+
+
+def test_names_stand_beside_their_marks_and_on_no_other(panels: Panels, digits: dict[str, Any]) -> None:
+    named: set[str] = set()
+    for variant in digits["variants"]:
+        panels.update(variant=variant)
+        covered: list[str] = (
+            panels.page.locator("#beta svg")
+            .nth(1)
+            .evaluate(
+                """svg => {
+                const boxes = all => [...svg.querySelectorAll(all)].map(one => [one, one.getBoundingClientRect()]);
+                const over = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+                return boxes(".soft-text text").flatMap(([text, box]) =>
+                    boxes(".marks > *, .soft-text text").filter(([one, other]) => one !== text && over(box, other))
+                ).map(([one]) => one.outerHTML);
+            }"""
+            )
+        )
+        assert covered == [], variant
+        named |= set(panels.page.locator("#beta .soft-text text").all_text_contents())
+    assert any(name.startswith("antixk-vanilla") for name in named)
 
 
 @pytest.mark.usefixtures("digits")

@@ -83,7 +83,7 @@ export function mount(element, view) {
     });
     for (const mark of chart.querySelectorAll(".marks > *")) {
       const row = drawn[mark.__data__];
-      mark.classList.add(row.agree ? "agree" : "mixed");
+      mark.classList.add(row.agree ? "agree" : "uneven");
       if (chosen(row)) mark.classList.add("chosen");
     }
     for (const text of chart.querySelectorAll(".names text")) text.classList.toggle("chosen-text", text.textContent === now.variant);
