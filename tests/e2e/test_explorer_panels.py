@@ -6,8 +6,7 @@ The fixture `page` fails a test that violates the policy, raises, or asks anothe
 import csv
 import io
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 import pytest
@@ -16,6 +15,9 @@ from playwright.sync_api import Locator, Page, expect
 from tests.e2e.conftest import SCREENSHOTS
 from tests.e2e.panels import AXE, NAMES, POLICY, Panels, batch
 from tests.e2e.process import Running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.browser
 
@@ -65,7 +67,7 @@ def test_the_findings_are_those_of_the_question(panels: Panels) -> None:
     assert "3 of them survive in a linear autoencoder; the others collapse" in found["spectrum"]
     panels.update(variant="sum_sum+mean_mean")
     found = panels.findings()
-    assert "200 times less weight" in found["beta"]
+    assert "200 times less weight than it has in the ELBO" in found["beta"]
     assert "times too narrow" in found["deviation"]
 
 
@@ -165,6 +167,28 @@ def test_marks_stand_where_their_value_is_and_not_on_each_other(panels: Panels, 
     assert top >= 0
 
 
+def test_names_stand_beside_their_marks_and_on_no_other(panels: Panels, digits: dict[str, Any]) -> None:
+    named: set[str] = set()
+    for variant in digits["variants"]:
+        panels.update(variant=variant)
+        covered: list[str] = (
+            panels.page.locator("#beta svg")
+            .nth(1)
+            .evaluate(
+                """svg => {
+                const boxes = all => [...svg.querySelectorAll(all)].map(one => [one, one.getBoundingClientRect()]);
+                const over = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+                return boxes(".soft-text text").flatMap(([text, box]) =>
+                    boxes(".marks > *, .soft-text text").filter(([one, other]) => one !== text && over(box, other))
+                ).map(([one]) => one.outerHTML);
+            }"""
+            )
+        )
+        assert covered == [], variant
+        named |= set(panels.page.locator("#beta .soft-text text").all_text_contents())
+    assert any(name.startswith("antixk-vanilla") for name in named)
+
+
 @pytest.mark.usefixtures("digits")
 def test_marks_are_walked_with_the_keyboard(panels: Panels) -> None:
     page = panels.page
@@ -230,10 +254,10 @@ def test_active_latents_are_marked_and_can_be_sorted(panels: Panels) -> None:
     assert panels.finding("latents").startswith("4 of 10 latents are active")
     page.locator("#latents summary").click()
     column = page.locator("#latents tbody th")
-    assert column.all_inner_texts() == [str(latent) for latent in range(10)]
+    expect(column).to_have_text([str(latent) for latent in range(10)])
     page.get_by_label("sort by KL").check()
     by_size = sorted(range(10), key=lambda latent: -answer["latent"]["kl_per_dimension"][latent])
-    assert column.all_inner_texts() == [str(latent) for latent in by_size]
+    expect(column).to_have_text([str(latent) for latent in by_size])
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -342,6 +366,7 @@ def test_a_number_is_explained(panels: Panels, digits: dict[str, Any]) -> None:
     with page.expect_request("**/loss/identify") as asked:
         out = ask(page, "15.674")
     sent = asked.value.post_data_json
+    assert sent is not None
     assert sent["observed"] == 15.674
     assert sent["rtol"] == pytest.approx(0.0005 / 15.674, rel=1e-12)
     expect(out.locator(".panel-verdict")).to_contain_text("Found. It is mean_mean(squared_error) + sum_mean(kl).")
@@ -377,38 +402,41 @@ def test_the_same_number_by_other_formulas_is_listed(panels: Panels) -> None:
     expect(out.locator("details[open] li code").first).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    ("text", "value", "rtol"),
-    [
-        ("0.0231", 0.0231, 0.00005 / 0.0231),
-        ("13.60", 13.6, 0.005 / 13.6),
-        (" -2.5e-3 ", -0.0025, 0.00005 / 0.0025),
-        ("1.5E2", 150, 5 / 150),
-        (".5", 0.5, 0.1),
-        ("12.", 12, 0.5 / 12),
-        ("3", 3, 0.1),  # no more is taken
-        ("0.1234567890123456789", 0.12345678901234568, 1e-12),  # no less makes sense
-        ("0", 0, 1e-4),
-        ("0.000", 0, 1e-4),
-    ],
-)
-def test_the_digits_say_how_near_an_explanation_has_to_come(
-    panels: Panels, text: str, value: float, rtol: float
-) -> None:
-    found = panels.page.evaluate("async text => (await import('./identify.js')).read(text)", text)
-    assert found == {"value": value, "rtol": pytest.approx(rtol, rel=1e-12)}
+TYPED = {
+    "0.0231": (0.0231, 0.00005 / 0.0231),
+    "13.60": (13.6, 0.005 / 13.6),
+    " -2.5e-3 ": (-0.0025, 0.00005 / 0.0025),
+    "1.5E2": (150, 5 / 150),
+    ".5": (0.5, 0.1),
+    "12.": (12, 0.5 / 12),
+    "3": (3, 0.1),  # no more is taken
+    "0.1234567890123456789": (0.12345678901234568, 1e-12),  # no less makes sense
+    "0": (0, 1e-4),
+    "0.000": (0, 1e-4),
+}
+"""What is typed, the number that it is, and the relative error that its digits leave open."""
 
 
-@pytest.mark.parametrize("text", ["", "1,5", "abc", "1e999", "NaN", "0x10", "1 000", "-"])
-def test_what_is_no_number_is_not_sent(panels: Panels, digits: dict[str, Any], text: str) -> None:
+def test_the_digits_say_how_near_an_explanation_has_to_come(panels: Panels) -> None:
+    script = "async typed => { const { read } = await import('./identify.js'); return typed.map(read); }"
+    found = panels.page.evaluate(script, list(TYPED))
+    for (text, (value, rtol)), seen in zip(TYPED.items(), found, strict=True):
+        assert seen == {"value": value, "rtol": pytest.approx(rtol, rel=1e-12)}, text
+
+
+def test_what_is_no_number_is_not_sent(panels: Panels, digits: dict[str, Any]) -> None:
     assert digits
     page = panels.page
-    page.on("request", lambda request: pytest.fail(f"asked {request.url}"))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     field = page.get_by_label("The number that was printed for this batch")
-    field.fill(text)
-    page.keyboard.press("Enter")
-    expect(field).to_be_focused()
-    assert field.get_attribute("aria-invalid") == "true"
+    for text in ("", "1,5", "abc", "1e999", "NaN", "0x10", "1 000", "-"):
+        field.fill(text)
+        assert field.get_attribute("aria-invalid") is None
+        page.keyboard.press("Enter")
+        expect(field).to_be_focused()
+        assert field.get_attribute("aria-invalid") == "true", text
+    assert asked == []
 
 
 def test_what_the_service_refuses_is_said(panels: Panels, complaints: list[str]) -> None:
@@ -450,34 +478,36 @@ def test_the_style_of_plot_is_let_in_by_its_hash_alone(server: Running, page: Pa
     complaints.clear()
 
 
-LOOKS = {
-    "light": {"scheme": "light", "width": 1280, "text": 16},
-    "dark": {"scheme": "dark", "width": 1280, "text": 16},
-    "phone": {"scheme": "light", "width": PHONE_PX, "text": 16},
-    "phone, dark, large text": {"scheme": "dark", "width": PHONE_PX, "text": 24},
-}
-
-
-@pytest.mark.parametrize("name", LOOKS)
-def test_the_panels_fit_and_can_be_used_by_everybody(panels: Panels, name: str) -> None:
-    page, look = panels.page, LOOKS[name]
-    page.emulate_media(color_scheme=look["scheme"])
-    page.set_viewport_size({"width": int(str(look["width"])), "height": 800})
-    page.evaluate("size => { document.documentElement.style.fontSize = `${size}px`; }", look["text"])
+@pytest.mark.parametrize(
+    ("name", "scheme", "width", "text"),
+    [
+        ("light", "light", 1280, 16),
+        ("dark", "dark", 1280, 16),
+        ("phone", "light", PHONE_PX, 16),
+        ("phone-dark-large", "dark", PHONE_PX, 24),
+    ],
+)
+def test_the_panels_fit_and_can_be_used_by_everybody(
+    panels: Panels, name: str, scheme: Literal["light", "dark"], width: int, text: int
+) -> None:
+    page = panels.page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.evaluate("size => { document.documentElement.style.fontSize = `${size}px`; }", text)
     panels.open(batch(), *ALL)
     ask(page, "15.67")
     SCREENSHOTS.mkdir(exist_ok=True)
     for panel in NAMES:
         place = page.locator(f"#{panel}")
-        place.screenshot(path=SCREENSHOTS / f"panel-{panel}-{name.replace(', ', '-').replace(' ', '-')}.png")
-    assert page.evaluate("document.documentElement.scrollWidth") <= int(str(look["width"]))
+        place.screenshot(path=SCREENSHOTS / f"panel-{panel}-{name}.png")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     for chart in page.locator("svg.plot").all():
         assert chart.evaluate("svg => svg.getBoundingClientRect().width <= svg.parentElement.clientWidth + 1")
         assert chart.get_attribute("aria-label")
     for folded in page.locator(".panel-table summary").all():
         folded.click()
     assert violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= int(str(look["width"]))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def violations(page: Page) -> list[str]:

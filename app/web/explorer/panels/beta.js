@@ -7,6 +7,8 @@ const { Plot } = globalThis;
 const RADIUS = 4.5;
 const STEP = 2 * RADIUS + 1; // from dot to dot of a stack
 const MARGIN = 12;
+const LETTER = 6.8; // pixels of a letter of a name, roughly
+const MOST_UNDER = 7; // dots above which a name would float too far from its own
 const SAME = 1e-9; // two effective betas that differ by rounding only
 
 /** Whether two numbers are one but for rounding. */
@@ -30,17 +32,34 @@ function crowdsLast(marks) {
   return [...marks].sort((one, other) => crowds.get(one) - crowds.get(other) || one.beta - other.beta || other.fits - one.fits);
 }
 
-/** Choose the stacks that get a name beside them: the one of the chosen variant, and the least and the largest. */
-function labelled(code, chosen, place, right) {
-  const sorted = [...code].sort((one, other) => one.beta - other.beta);
+/**
+ * Name stacks of dots where there is room: the one of the chosen variant, then the least and the largest.
+ *
+ * A name stands above its stack and above whatever else is under it, to the side where that is the least; none stands over
+ * another name, beyond the chart (`left` to `right`), or above a crowd.
+ */
+function labelled(code, chosen, place, [left, right], letter) {
+  const weights = code.map((mark) => mark.beta);
   const found = [];
-  for (const beta of [chosen?.beta, sorted[0].beta, sorted.at(-1).beta]) {
+  for (const beta of [chosen?.beta, Math.min(...weights), Math.max(...weights)]) {
     const stack = code.filter((mark) => beta !== undefined && alike(mark.beta, beta));
-    const at = place(beta ?? 1);
-    if (!stack.length || alike(beta, 1) || found.some((label) => Math.abs(label.at - at) < 240)) continue;
+    if (!stack.length || alike(beta, 1) || found.some((label) => alike(label.beta, beta))) continue;
     const ids = [...new Set(stack.map((mark) => mark.id))];
-    const anchor = at > right / 2 ? "end" : "start";
-    found.push({ at, beta, anchor, dx: anchor === "end" ? 5 : -5, count: stack.length, text: ids.length > 1 ? `${ids[0]} and ${ids.length - 1} more` : ids[0] });
+    const text = ids.length > 1 ? `${ids[0]} and ${ids.length - 1} more` : ids[0];
+    const at = place(beta);
+    const sides = [
+      { anchor: "start", dx: -5, from: at - 5, to: at - 5 + text.length * letter },
+      { anchor: "end", dx: 5, from: at + 5 - text.length * letter, to: at + 5 },
+    ];
+    const free = sides
+      .filter(({ from, to }) => from >= left && to <= right && !found.some((label) => label.from < to + 8 && from < label.to + 8))
+      .map((side) => {
+        const under = code.filter((mark) => place(mark.beta) > side.from - RADIUS && place(mark.beta) < side.to + RADIUS);
+        return { ...side, beta, text, count: tallest(under, RADIUS, place) };
+      })
+      .filter((label) => label.count <= MOST_UNDER)
+      .sort((one, other) => one.count - other.count);
+    if (free.length) found.push(free[0]);
   }
   return found;
 }
@@ -49,11 +68,11 @@ function labelled(code, chosen, place, right) {
 function sentence(id, beta) {
   if (beta === 0) return [`With beta 0 the KL term has no weight: ${named(id)} trains a plain autoencoder.`];
   if (alike(beta, 1)) return [`${named(id)} keeps the proportions of the `, make("strong", { text: "ELBO" }), ": effective beta 1."];
-  const [ratio, way] = beta > 1 ? [beta, "times the weight"] : [1 / beta, "times less weight"];
+  const [ratio, way, that] = beta > 1 ? [beta, "times the weight", "that"] : [1 / beta, "times less weight", "than"];
   return [
     `${named(id)} gives the KL `,
     make("strong", { text: `${number(ratio)} ${way}` }),
-    ` that it has in the ELBO: effective beta ${number(beta)}.`,
+    ` ${that} it has in the ELBO: effective beta ${number(beta)}.`,
   ];
 }
 
@@ -114,7 +133,7 @@ export function mount(element, view) {
     const inner = width - 2 * MARGIN;
     const place = (beta) => MARGIN + (inner * Math.log(beta / domain[0])) / Math.log(domain[1] / domain[0]);
     const chosen = now.variants.find((mark) => mark.variant === now.variant);
-    const ticks = powers(...domain, inner);
+    const ticks = powers(...domain, inner / rem);
     const shared = { width, usable: true, marginLeft: MARGIN, marginRight: MARGIN };
     const x = { type: "log", domain, label: null };
     const lines = [
@@ -141,7 +160,7 @@ export function mount(element, view) {
     });
     for (const mark of upper.querySelectorAll(".marks > *")) {
       const row = now.variants[mark.__data__];
-      mark.classList.add(row.agree ? "agree" : "mixed");
+      mark.classList.add(row.agree ? "agree" : "uneven");
       if (row === chosen) mark.classList.add("chosen");
     }
     walkable(upper, now.variants, {
@@ -155,7 +174,7 @@ export function mount(element, view) {
     const above = now.variants.length ? [caption("The variants"), upper] : [];
     if (!code.length) return above;
 
-    const labels = inner > 520 ? labelled(code, chosen, place, MARGIN + inner) : [];
+    const labels = inner > 520 ? labelled(code, chosen, place, [0, width], LETTER * rem) : [];
     const lower = plot(`${counted(code.length, "known setting")} of code by effective beta. Use the arrow keys.`, {
       ...shared,
       height: tallest(code, RADIUS, place) * STEP + 34 * rem,
@@ -237,7 +256,7 @@ export function mount(element, view) {
         ["swatch fits", `code whose loss is ${answer.loss}`],
         ["swatch other", "code with another loss"],
         ["swatch agree", "variant"],
-        ["swatch mixed", "variant that reduces its two terms differently over the batch"],
+        ["swatch uneven", "variant that reduces its two terms differently over the batch"],
         ["swatch chosen", "the chosen one, and code with its weight"],
       ].map(([name, text]) => make("span", {}, make("span", { class: name, "aria-hidden": "true" }), text)),
     );

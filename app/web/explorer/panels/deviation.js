@@ -4,6 +4,7 @@ import { box, frame, make, plot, powers, powerText, table, tableBelow, walkable 
 import { named, number, whyNoKl } from "./words.js";
 
 const { Plot } = globalThis;
+const NAME = 148; // pixels for the longest id
 const NEAR = 1.1; // less than a tenth off is no finding
 
 /** Say what a variant assumes, and how far that is from the best. */
@@ -47,22 +48,31 @@ export function mount(element, view) {
     if (!drawn.length) return [];
     const values = [...drawn.map((row) => row.assumed), ...(now.best > 0 ? [now.best] : [])];
     const domain = [Math.min(...values) / 1.6, Math.max(...values) * 1.6];
-    const marginLeft = Math.round(148 * rem);
+    const beside = width > 2.1 * NAME * rem; // else each name stands above its row
+    const marginLeft = beside ? NAME * rem : 10;
+    const ticks = powers(...domain, (width - marginLeft) / rem);
     const chosen = (row) => row.variant === now.variant;
-    const y = { domain: now.rows.map((row) => row.variant), label: null, tickSize: 0 };
     const chart = plot("Assumed standard deviation of each variant. Use the arrow keys, Enter chooses.", {
       width,
       usable: true,
-      height: now.rows.length * 20 * rem + 52 * rem,
+      height: now.rows.length * (beside ? 20 : 34) * rem + (beside ? 52 : 64) * rem,
       marginLeft,
       marginRight: 14,
-      marginTop: 24 * rem,
+      marginTop: (beside ? 24 : 36) * rem,
       marginBottom: 28 * rem,
-      x: { type: "log", domain, label: null, ticks: powers(...domain, width - marginLeft), tickFormat: powerText },
-      y: { ...y, axis: null },
+      x: { type: "log", domain, label: null, ticks, tickFormat: powerText },
+      y: { domain: now.rows.map((row) => row.variant), label: null, axis: null },
       marks: [
-        Plot.axisY({ anchor: "left", tickSize: 0, tickPadding: 8, label: null, className: "names" }),
-        Plot.ruleX(powers(...domain, width - marginLeft), { className: "grid" }),
+        Plot.text(now.rows, {
+          y: "variant",
+          text: "variant",
+          frameAnchor: "left",
+          textAnchor: beside ? "end" : "start",
+          dx: beside ? -8 : -4,
+          dy: beside ? 0 : -13 * rem,
+          className: "names halo",
+        }),
+        Plot.ruleX(ticks, { className: "grid" }),
         now.best > 0 && Plot.link(drawn, { x1: () => now.best, x2: "assumed", y1: "variant", y2: "variant", className: "stems" }),
         now.best > 0 && Plot.ruleX([now.best], { className: "level" }),
         now.best > 0 &&
@@ -73,7 +83,7 @@ export function mount(element, view) {
     });
     for (const mark of chart.querySelectorAll(".marks > *")) {
       const row = drawn[mark.__data__];
-      mark.classList.add(row.agree ? "agree" : "mixed");
+      mark.classList.add(row.agree ? "agree" : "uneven");
       if (chosen(row)) mark.classList.add("chosen");
     }
     for (const text of chart.querySelectorAll(".names text")) text.classList.toggle("chosen-text", text.textContent === now.variant);

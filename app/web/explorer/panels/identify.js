@@ -107,7 +107,7 @@ export function mount(element, view) {
       if (left > 0) same.push(make("li", { text: `and ${left} more` }));
       item.append(make("details", {}, make("summary", { text: `The same number for this batch, but not for others: ${counted(found.ambiguous_count, "formula")}` }), make("ul", {}, ...same)));
     }
-    if (found.variant in now.answer.variants) {
+    if (found.variant in now.answer.variants && [null, now.answer.loss].includes(found.loss)) {
       item.append(make("button", { type: "button", text: `Show ${named(found.variant)}`, onclick: () => view.choose(found.variant) }));
     }
     return item;

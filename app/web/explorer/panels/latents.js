@@ -42,7 +42,7 @@ export function mount(element) {
       x: {
         domain: [-0.6, rows.length - 0.4],
         label: null,
-        ticks: few ? rows.map((row) => row.place) : sorted.checked ? [] : Math.min(rows.length, 8),
+        ticks: few ? rows.map((row) => row.place) : sorted.checked ? [] : Math.min(rows.length, 8, Math.floor(width / (48 * rem))),
         tickFormat: (place) => (Number.isInteger(place) && rows[place] ? String(rows[place].index) : ""),
       },
       y: { domain: [0, top], label: null, ticks: 5, tickFormat: (value) => number(value) },

@@ -42,10 +42,10 @@ export function mount(element) {
       marginRight,
       marginTop: 14 * rem,
       marginBottom: 28 * rem,
-      x: { domain: [0.4, drawn.length + 0.6], label: null, ticks: Math.min(drawn.length, 8), tickFormat: (place) => (Number.isInteger(place) ? String(place) : "") },
-      y: { type: "log", domain, label: null, ticks: powers(...domain, height, 24), tickFormat: powerText },
+      x: { domain: [0.4, drawn.length + 0.6], label: null, ticks: Math.min(drawn.length, 8, Math.floor(width / (48 * rem))), tickFormat: (place) => (Number.isInteger(place) ? String(place) : "") },
+      y: { type: "log", domain, label: null, ticks: powers(...domain, height / rem, 24), tickFormat: powerText },
       marks: [
-        Plot.ruleY(powers(...domain, height, 24), { className: "grid" }),
+        Plot.ruleY(powers(...domain, height / rem, 24), { className: "grid" }),
         Plot.ruleX(drawn, { x: "place", y1: domain[0], y2: "value", strokeWidth: thick, className: "marks" }),
         now.level > 0 && Plot.ruleY([now.level], { className: "chosen-line" }),
         now.level > 0 &&
@@ -54,7 +54,7 @@ export function mount(element) {
             frameAnchor: "right",
             textAnchor: "end",
             dy: (high ? 11 : -9) * rem,
-            text: (d) => `${named(now.variant)}: ${number(d)}`,
+            text: (d) => (width > 340 * rem ? `${named(now.variant)}: ${number(d)}` : number(d)),
             className: "chosen-text halo",
           }),
         Plot.tip(

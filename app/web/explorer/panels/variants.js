@@ -11,8 +11,8 @@ const COLUMNS = [
   { name: "scale", text: "Scale", value: (row) => row.scale },
   { name: "effective_beta", text: "Effective beta", value: (row) => row.effective_beta },
   { name: "implied_decoder_variance", text: "Implied σ²", value: (row) => row.implied_decoder_variance },
-  { name: "kl_weight_for.unit_beta", text: "Weight for beta 1", value: (row) => row.kl_weight_for?.unit_beta },
-  { name: "kl_weight_for.optimal_variance", text: "Weight for best σ²", value: (row) => row.kl_weight_for?.optimal_variance },
+  { name: "kl_weight_for.unit_beta", text: "Weight for beta\u00a01", value: (row) => row.kl_weight_for?.unit_beta },
+  { name: "kl_weight_for.optimal_variance", text: "Weight for best\u00a0σ²", value: (row) => row.kl_weight_for?.optimal_variance },
   { name: "used_by", text: "Used by", value: (row) => row.used_by.length },
 ];
 
