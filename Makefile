@@ -11,7 +11,7 @@ TORCH ?= torch==2.13.0+cpu
 NEEDS_TORCH := torch torchmetrics
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-reference lint format openapi lock image samples hooks clean
+.PHONY: help setup run test test-reference lint format openapi lock image samples screenshots hooks clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ samples: .venv/bin/python ## train the digits VAE again, write samples/ and its 
 	$(BIN)/python -m scripts.fit_question_batch
 	cp samples/digits_vae.npz samples/question_100x90.json app/web/explorer/samples
 	cd samples && sha256sum *.json *.npz > SHA256SUMS
+
+screenshots: .venv/.dev ## take the explorer's picture for the documentation, and more to look at
+	$(BIN)/python -m scripts.screenshots
 
 hooks: ## let git ask ruff and the contract before every commit
 	git config core.hooksPath scripts/hooks

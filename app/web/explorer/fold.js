@@ -75,7 +75,7 @@ export const makeFold = (figure, { choose, look }) => {
 
   const total = h("output", { class: "total", id: "total" });
   const caption = h("p", { class: "caption" });
-  stage.append(h("div", { class: "plate plate-result", "data-plate": "result" }, total), h("div", { class: "plate-words" }, caption, readout));
+  stage.append(h("div", { class: "plate plate-result", "data-plate": "result" }, total), h("div", { class: "plate-words" }, caption, h("p", { class: "verdict", id: "verdict" }), readout));
   figure.replaceChildren(
     stage,
     spoken,
@@ -269,7 +269,7 @@ export const makeFold = (figure, { choose, look }) => {
       const agree = row.batch_reductions_agree;
       together.show(answer.per_sample.total[`${r}+${k}`], "--kl", { values: answer.per_sample.reconstruction[r], colour: "--loss" });
       together.box.classList.toggle("lit", agree);
-      together.note.textContent = agree ? chosen.kl.split("_")[1] : "not on the path: each term is reduced over the batch in its own way";
+      together.note.textContent = agree ? `then ${chosen.kl.split("_")[1]}` : "not on the path";
       together.canvas.setAttribute("aria-label", `total per sample, features ${r} and latents ${k}, the reconstruction and, after it, the KL`);
     }
     if (row) {

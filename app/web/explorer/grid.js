@@ -61,7 +61,8 @@ export const verdict = (answer, variant) => {
   const { reconstruction } = termsOf(variant);
   const known = { "sum_mean": "Version 1. ", "mean_mean": "Version 2. " }[reconstruction] ?? "";
   if (row.effective_beta === null) {
-    return [h("strong", {}, known), `Its gradients are ${brief(row.scale)} times those of sum over features, mean over batch: a learning rate in disguise.`];
+    const rest = row.scale === 1 ? "The others differ from it by a constant factor" : `Its gradients are ${brief(row.scale)} times those of Version 1`;
+    return [h("strong", {}, known), `${rest}: a learning rate in disguise, and the same optimum.`];
   }
   const words = [h("strong", {}, known), "It optimises ", h("strong", {}, `R + ${brief(row.effective_beta)} K`)];
   const forecast = answer.collapse?.variants[variant];

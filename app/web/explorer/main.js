@@ -183,6 +183,7 @@ const draw = () => {
     film.update({ batch, answer, sample });
     grid.update({ answer, variant });
     $("#verdict").replaceChildren(...verdict(answer, variant));
+    for (const label of form.querySelectorAll(".beta, .beta-number")) label.hidden = !hasKl;
     $("#cells-note").textContent = hasKl
       ? "Two reductions for the error, two for the KL: sixteen totals. The number below each is its effective beta. Dashed cells reduce the two terms over the batch in different ways."
       : "Two reductions, in order: four numbers, one optimum.";
