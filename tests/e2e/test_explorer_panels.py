@@ -109,8 +109,8 @@ def test_an_exact_reconstruction_has_no_best_deviation(panels: Panels) -> None:
 def test_data_that_do_not_vary_have_no_spectrum(panels: Panels) -> None:
     flat = [[0.5, 0.25]] * 3
     panels.open({"x": flat, "y": flat, "mu": [[0]] * 3, "logvar": [[0]] * 3}, *ALL)
-    assert "vary in 0 directions" in panels.finding("spectrum")
-    assert "0 of 1 latent are active" in panels.finding("latents")
+    assert panels.finding("spectrum").startswith("All samples of this batch are the same")
+    assert panels.finding("latents").startswith("The only latent is inactive")
 
 
 def test_while_a_new_answer_is_under_way_the_old_one_is_marked(panels: Panels, digits: dict[str, Any]) -> None:

@@ -1,10 +1,18 @@
 /* What each latent carries: its KL divergence, averaged over the batch, and which of them are active. */
 
 import { box, frame, make, plot, table, tableBelow } from "./chart.js";
-import { counted, number, whyNoKl } from "./words.js";
+import { number, whyNoKl } from "./words.js";
 
 const { Plot } = globalThis;
 const ACTIVE_NAT = 0.01; // as the service counts active_units
+
+/** Say how many latents are active. */
+function activity(active, count) {
+  if (count === 1) return active ? "The only latent is active" : "The only latent is inactive";
+  if (active === 0) return `None of the ${count} latents is active`;
+  if (active === count) return `All ${count} latents are active`;
+  return `${active} of ${count} latents ${active === 1 ? "is" : "are"} active`;
+}
 
 /** Mount the panel; see update. */
 export function mount(element) {
@@ -96,8 +104,9 @@ export function mount(element) {
     now = { answer, rows: answer.latent.kl_per_dimension.map((value, index) => ({ index, value })) };
     const [active, count] = [answer.latent.active_units, answer.shape.latent_count];
     panel.say(
-      make("strong", { text: active === count ? `All ${counted(count, "latent")} are active` : `${active} of ${counted(count, "latent")} ${active === 1 ? "is" : "are"} active` }),
-      `: more than 0.01 nat each. Together they carry ${number(answer.terms.kl.sum_mean)} nat a sample.`,
+      make("strong", { text: activity(active, count) }),
+      active ? ": more than 0.01 nat each. " : ": none carries more than 0.01 nat. ",
+      `Together they carry ${number(answer.terms.kl.sum_mean)} nat a sample.`,
     );
     redraw();
   }

@@ -27,7 +27,6 @@ export function mount(element) {
   function draw(width, rem) {
     if (!now) return [];
     const drawn = now.values.filter((row) => row.value > NOTHING * now.values[0].value);
-    if (!drawn.length) return [];
     const around = [drawn.at(-1).value, drawn[0].value, ...(now.level > 0 ? [now.level] : [])];
     const domain = [Math.min(...around) / 2, Math.max(...around) * 2];
     const [marginLeft, marginRight] = [44 * rem, 12];
@@ -101,6 +100,11 @@ export function mount(element) {
       bound: variant.kl_upper_bound,
     };
     const most = now.values.filter((row) => row.value > NOTHING * now.values[0].value).length;
+    if (most === 0) {
+      now = null;
+      panel.empty("All samples of this batch are the same, so there is nothing that a latent could carry.");
+      return;
+    }
     const limit = Math.min(most, answer.shape.latent_count);
     panel.say(
       `The samples of this batch vary in ${counted(most, "direction")}. Under ${named(state.variant)}, `,
@@ -112,7 +116,7 @@ export function mount(element) {
           : " in a linear autoencoder; the others collapse.",
       ...(now.bound === null
         ? [" Its KL has no upper bound."]
-        : [" Whatever the architecture, at the optimum the KL is ", make("strong", { text: `at most ${number(now.bound)} nat` }), "."]),
+        : [" For every architecture that can ignore its latents, the KL at the optimum is ", make("strong", { text: `at most ${number(now.bound)} nat` }), "."]),
     );
     chart.redraw();
     below.renew();
