@@ -92,6 +92,9 @@ def test_a_fault_in_typed_numbers_keeps_them_and_goes_when_it_is_mended(
     [
         ({"broken.npz": b"PK\x03\x04 no archive"}, "archive"),
         ({"broken.json": b'{"x": [1, 2'}, "JSON"),
+        ({"scalar.npz": npz(x=np.float64(1), y=X)}, "x"),
+        ({"empty.json": b'{"x": [[]], "y": [[]]}'}, "x"),
+        ({"deep.json": b'{"x": ' + b"[" * 9000 + b"]" * 9000 + b', "y": [1]}'}, "nest deeper than"),
         ({"broken.safetensors": b"\xff" * 30}, "safetensors"),
     ],
 )

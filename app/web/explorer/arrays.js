@@ -136,16 +136,26 @@ export const readSafetensors = (bytes) => {
   return arrays;
 };
 
+const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/; // narrower than Number(), as the service is
+
+const numberOf = (cell) => {
+  const value = NUMBER.test(cell) ? Number(cell) : NaN;
+  return Number.isFinite(value) ? value : NaN;
+};
+
 /** Read numbers in lines, as a person or a spreadsheet writes them; what is no number becomes NaN. */
 export const readText = (text) => {
   const rows = text
     .replace(/^\ufeff/, "")
     .trim()
     .split(/\r\n|\n/)
-    .map((line) => line.split(/[,;]/).map((cell) => (cell.trim() === "" ? NaN : Number(cell))));
+    .map((line) => line.split(/[,;]/).map(numberOf));
   if (rows.length > 1 && rows[0].every(Number.isNaN)) rows.shift(); // names
   return matrix(rows);
 };
+
+/** Leave out what has no cells to draw: scalars and empty arrays, which the service refuses in its own words. */
+export const drawable = (arrays) => Object.fromEntries(Object.entries(arrays).filter(([, { shape, data }]) => shape.length > 0 && data.length > 0));
 
 /** Lay out rows, of which some may be too short, or nested lists of any rank. */
 export const matrix = (rows) => {

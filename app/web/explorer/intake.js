@@ -11,7 +11,7 @@
  * Nothing is checked here. The service says what is wrong with a batch, for every caller in the same words.
  */
 
-import { matrix, readNpy, readNpz, readSafetensors, readText } from "./arrays.js";
+import { drawable, matrix, readNpy, readNpz, readSafetensors, readText } from "./arrays.js";
 import { counted } from "./words.js";
 
 export const ARRAYS = ["x", "y", "mu", "logvar", "sample_weight"];
@@ -44,7 +44,7 @@ const fromArchive = async (bytes, name) => {
   const type = name.endsWith(".npz") ? NPZ : SAFETENSORS;
   let arrays = {};
   try {
-    arrays = type === NPZ ? await readNpz(bytes) : readSafetensors(bytes);
+    arrays = drawable(type === NPZ ? await readNpz(bytes) : readSafetensors(bytes));
   } catch {
     // Not readable here: the service will say what is wrong, or its answer is drawn alone.
   }
@@ -82,8 +82,12 @@ const fromDocument = (bytes, name) => {
     }
   }
   const content = new Blob([JSON.stringify(rest)]);
-  const arrays = {};
-  for (const array of ARRAYS) if (Array.isArray(rest[array]) && rest[array].length) arrays[array] = matrix(rest[array]);
+  let arrays = {};
+  try {
+    arrays = drawable(Object.fromEntries(ARRAYS.filter((name) => Array.isArray(rest[name])).map((name) => [name, matrix(rest[name])])));
+  } catch {
+    // Nested too deeply: as above.
+  }
   const moved = Object.keys(options).length > 0 || "include" in document;
   return {
     title: described(name, arrays),
@@ -130,15 +134,16 @@ const roleOf = (name) => {
 
 /** Make a batch of one file for each array. */
 export const fromRoles = async (roles) => {
-  const arrays = {};
+  const read = {};
   for (const [role, file] of Object.entries(roles)) {
     const bytes = new Uint8Array(await file.arrayBuffer());
     try {
-      arrays[role] = bytes[0] === 0x93 ? readNpy(bytes) : readText(new TextDecoder().decode(bytes));
+      read[role] = bytes[0] === 0x93 ? readNpy(bytes) : readText(new TextDecoder().decode(bytes));
     } catch {
       // As above: the service has the last word.
     }
   }
+  const arrays = drawable(read);
   const names = Object.values(roles).map((file) => file.name).join(", ");
   return {
     title: described(names, arrays),
@@ -172,9 +177,10 @@ export const unpackText = (packed) => (packed.startsWith("[") ? packed : packed.
 export const fromNumbers = (texts) => {
   const given = Object.entries(texts).filter(([, text]) => text !== "");
   const lists = given.map(([name, text]) => [name, listOf(text)]);
-  const arrays = Object.fromEntries(lists.filter(([, list]) => list).map(([name, list]) => [name, matrix(list)]));
+  const read = Object.fromEntries(lists.filter(([, list]) => Array.isArray(list)).map(([name, list]) => [name, matrix(list)]));
+  const arrays = drawable(read);
   const batch = { title: described("Your numbers", arrays), arrays, hasKl: Boolean(texts.mu && texts.logvar) };
-  const numeric = lists.every(([name, list]) => list && arrays[name].data.every((value) => !Number.isNaN(value)));
+  const numeric = lists.every(([name, list]) => Array.isArray(list) && read[name].data.every((value) => !Number.isNaN(value)));
   if (numeric || given.some(([, text]) => text.startsWith("["))) {
     const content = `{${given.map(([name, text], at) => `"${name}": ${lists[at][1] ? JSON.stringify(lists[at][1]) : text}`).join(", ")}}`;
     return { ...batch, body: () => ({ type: JSON_TYPE, content }), command: { kind: "inline", type: JSON_TYPE, content } };

@@ -100,8 +100,7 @@ const ask = async () => {
   bench.setAttribute("aria-busy", "true");
   const slow = setTimeout(() => say("Asking …"), 400);
   try {
-    await ready;
-    await prepare();
+    await Promise.all([ready, prepare()]);
     if (!batch) {
       answer = null;
       problem = null;
@@ -228,7 +227,7 @@ const showProblem = () => {
   const items = problem.errors.map(({ pointer, detail }) => h("li", {}, h("code", {}, pointer || "/"), ` ${detail}`));
   const more = problem.type ? h("a", { href: base + problem.type }, "What this means") : h("button", { type: "button", onclick: ask }, "Ask again");
   place.replaceChildren(h("strong", {}, problem.title), h("p", {}, problem.detail), items.length > 1 ? h("ul", {}, ...items) : "", h("p", {}, more));
-  place.focus({ preventScroll: true });
+  if (problem.status) place.focus({ preventScroll: true }); // not while somebody moves a slider of a service that is gone
   place.scrollIntoView({ block: "nearest" });
 };
 
