@@ -20,6 +20,7 @@ const bench = $("#workbench");
 const base = bench.dataset.root;
 const service = new Service(base);
 const PAUSE = 120; // milliseconds after the last movement of a slider before the service is asked
+const REST = 200; // milliseconds between two changes of the address
 
 let state = parse(location.hash) ?? initial();
 let losses = [];
@@ -147,11 +148,26 @@ const askSoon = () => {
   drawPanels(true);
 };
 
+let noted = 0; // when the address was written last
+let toNote = 0;
+
+/** Write the address; not more often than browsers let it be written, so that a slider can be dragged. */
+const note = () => {
+  clearTimeout(toNote);
+  const rest = noted + REST - performance.now();
+  if (rest > 0) {
+    toNote = setTimeout(note, rest);
+    return;
+  }
+  noted = performance.now();
+  history.replaceState(null, "", `#${write(state)}`);
+};
+
 /** Change the state: the address follows, and the service is asked if its answer depends on what changed. */
 const set = (changes, soon = false) => {
   const before = state;
   state = { ...state, ...changes };
-  history.replaceState(null, "", `#${write(state)}`);
+  note();
   const needs = Object.keys(changes).some((name) => !["variant", "at", "observed"].includes(name) && before[name] !== state[name]);
   showControls();
   if (!needs) draw();
@@ -321,7 +337,7 @@ const takeBatch = (next) => {
   batch = next;
   batchKey = keyOf(state);
   answer = null;
-  history.replaceState(null, "", `#${write(state)}`);
+  note();
   showControls();
   ask();
 };
@@ -391,7 +407,7 @@ addEventListener("drop", (event) => {
 
 // ---- links ----
 
-$("#copy-link").addEventListener("click", (event) => copy(location.href, event.currentTarget));
+$("#copy-link").addEventListener("click", (event) => copy(new URL(`#${write(state)}`, location.href).href, event.currentTarget));
 for (const link of document.querySelectorAll("article a[href^='#'][href*='=']")) {
   link.addEventListener("click", () => {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -401,6 +417,7 @@ for (const link of document.querySelectorAll("article a[href^='#'][href*='=']"))
 addEventListener("hashchange", () => {
   const next = parse(location.hash);
   if (!next) return;
+  clearTimeout(toNote);
   const needs = Object.keys(FIELDS).some((name) => !["variant", "at", "observed"].includes(name) && next[name] !== state[name]);
   state = next;
   showControls();
@@ -427,6 +444,6 @@ if (state.sample === "numbers") {
   open("numbers");
   fillNumbers();
 }
-if (location.hash.includes("=")) history.replaceState(null, "", `#${write(state)}`);
+if (location.hash.includes("=")) note();
 showControls();
 ask();
