@@ -151,6 +151,19 @@ def test_a_long_upload_tells_how_far_it_is(server: Running, page: Page) -> None:
     expect(page.locator("#progress")).to_be_hidden()
 
 
+def test_losses_that_are_too_many_are_not_asked_for_one_by_one(server: Running, page: Page) -> None:
+    opened(page, server)
+    x = RANDOM.random((2048, 2048)).astype(np.float16)
+    with page.expect_response("**/loss?*", timeout=60_000) as answered:
+        drop(page, {"large.npz": npz(x=x, y=x[::-1])})
+    assert "elementwise" not in answered.value.url
+    expect(page.locator("#status")).to_contain_text("too many to draw one by one", timeout=30_000)
+    expect(page.locator("[data-plate=loss]")).to_be_hidden()
+    expect(page.locator("[data-plate=x]")).to_be_visible()
+    settled(page)
+    assert totals(page)["mean_mean"] == pytest.approx(float(((x - x[::-1].astype(float)) ** 2).mean()), rel=1e-12)
+
+
 def test_a_newer_question_takes_the_place_of_an_older_one(server: Running, page: Page) -> None:
     opened(page, server)
     for beta in ("2", "3", "5"):

@@ -75,7 +75,7 @@ export const makeFilm = (figure, { look }) => {
     update({ batch, answer, sample }) {
       const { x, y } = batch.arrays;
       const image = x && y && imageOf(x.shape);
-      figure.hidden = !image || !answer;
+      figure.hidden = !image || !answer?.elementwise;
       if (figure.hidden) {
         shown = null;
         return;

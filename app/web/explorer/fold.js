@@ -184,7 +184,7 @@ export const makeFold = (figure, { choose, look }) => {
       const strip = plates[`${term}.${chosen.split("_")[0]}`];
       const [fromX, fromY] = place(plates[matrix].box.querySelector(".head"), 0.5, 0);
       const [toX, toY] = place(strip.button, 0.5, 0);
-      if (wide) line(`M${fromX} ${fromY - 4} C${fromX} ${fromY - 26} ${toX} ${toY - 30} ${toX} ${toY - 3}`, `arc ${term}`);
+      if (wide && !plates[matrix].box.hidden) line(`M${fromX} ${fromY - 4} C${fromX} ${fromY - 26} ${toX} ${toY - 30} ${toX} ${toY - 3}`, `arc ${term}`);
       const { chip } = chips[`${term}.${chosen}`];
       const [chipX, chipY] = place(chip, 0.5, 1);
       const [endX, endY] = place(total, term === "kl" ? 0.75 : shown.answer.per_sample.kl ? 0.25 : 0.5, 0);

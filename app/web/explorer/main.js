@@ -20,6 +20,7 @@ const bench = $("#workbench");
 const base = bench.dataset.root;
 const service = new Service(base);
 const PAUSE = 120; // milliseconds after the last movement of a slider before the service is asked
+const MOST_CELLS = 4e6; // of which the loss is asked for element by element: 32 MB of answer
 const REST = 200; // milliseconds between two changes of the address
 
 let state = parse(location.hash) ?? initial();
@@ -72,10 +73,13 @@ const options = () => {
   return query;
 };
 
+const tooLarge = () => (batch.arrays.x?.data.length ?? 0) > MOST_CELLS;
+
 /** What to ask for beside the vectors: only squared errors with latents have a forecast of their collapse. */
 const extras = (forPeople) => {
   const forecast = batch.hasKl && /squared_error$/.test(lossRow()?.name ?? "") && lossRow()?.gaussian;
-  const names = forPeople ? [] : ["elementwise", ...(batch.hasKl ? ["kl_elementwise"] : []), "conventions"];
+  const matrices = ["elementwise", ...(batch.hasKl ? ["kl_elementwise"] : [])];
+  const names = forPeople ? [] : [...(tooLarge() ? [] : matrices), "conventions"];
   return [...names, ...(forecast ? ["collapse"] : [])].map((name) => ["include", name]);
 };
 
@@ -123,7 +127,7 @@ const ask = async () => {
     if (mine.signal.aborted) return;
     answer = got;
     problem = null;
-    say(batch.title);
+    say(tooLarge() ? `${batch.title}. Its losses are too many to draw one by one; here are their sums and means.` : batch.title);
     if (state.sample === "file") open(null);
   } catch (error) {
     if (error.name === "AbortError" || mine.signal.aborted) return;
