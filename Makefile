@@ -17,7 +17,7 @@ BENCHMARKS = .venv-bench/tools/bin/python -m benchmarks
 BENCH ?= full
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-reference fuzz soak hostile audit bench bench-peers lint format openapi lock image samples hooks clean
+.PHONY: help setup run test test-reference fuzz soak hostile audit bench bench-peers lint format openapi lock image samples screenshots hooks clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -141,7 +141,11 @@ samples: .venv/bin/python ## train the digits VAE again, write samples/ and its 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/samples.txt
 	$(BIN)/python -m scripts.train_digits_vae
 	$(BIN)/python -m scripts.fit_question_batch
+	cp samples/digits_vae.npz samples/question_100x90.json app/web/explorer/samples
 	cd samples && sha256sum *.json *.npz > SHA256SUMS
+
+screenshots: .venv/.dev ## take the explorer's picture for the documentation, and more to look at
+	$(BIN)/python -m scripts.screenshots
 
 hooks: ## let git ask ruff and the contract before every commit
 	git config core.hooksPath scripts/hooks

@@ -1,4 +1,6 @@
-"""Make app/web/docs/vendor again from the npm packages that its VENDORED.toml pins.
+"""Make the folders of pinned copies again, two of app/web and the one of the browser tests, from the npm packages.
+
+Each folder has a VENDORED.toml that says which packages, and what their content must be.
 
     python -m scripts.vendor_docs                  fetch, verify, write the files
     python -m scripts.vendor_docs --update         the same, but believe the packages and pin their checksums
@@ -16,12 +18,15 @@ import sys
 import tarfile
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["VENDOR", "ChecksumError", "main", "packages", "wrong_files"]
+__all__ = ["VENDOR", "VENDORS", "ChecksumError", "main", "packages", "place", "wrong_files"]
 
-VENDOR = Path(__file__).parent.parent / "app" / "web" / "docs" / "vendor"
+ROOT = Path(__file__).parent.parent
+VENDOR = ROOT / "app" / "web" / "docs" / "vendor"
+VENDORS = (VENDOR, ROOT / "app" / "web" / "explorer" / "vendor", ROOT / "tests" / "e2e" / "vendor")
 
 
 class ChecksumError(Exception):
@@ -41,7 +46,12 @@ def sha256(content: bytes) -> str:
 
 def place(package: dict[str, Any], file: str, vendor: Path = VENDOR) -> Path:
     """Say where a file of a package is kept: one folder for each package, without the package's own folders."""
-    return vendor / str(package["name"]) / Path(file).name
+    return vendor / plain_name(package) / Path(file).name
+
+
+def plain_name(package: dict[str, Any]) -> str:
+    """Give a package's name as a file name, as `npm pack` has it: @scope/name becomes scope-name."""
+    return str(package["name"]).removeprefix("@").replace("/", "-")
 
 
 def wrong_files(vendor: Path = VENDOR) -> list[str]:
@@ -74,7 +84,7 @@ def fetch(package: dict[str, Any], folder: Path) -> Path:
 
 def archive(package: dict[str, Any], folder: Path) -> Path:
     """Say how `npm pack` names a package's archive."""
-    return folder / f"{package['name']}-{package['version']}.tgz"
+    return folder / f"{plain_name(package)}-{package['version']}.tgz"
 
 
 def contents(package: dict[str, Any], packed: Path) -> dict[str, bytes]:
@@ -99,27 +109,48 @@ def contents(package: dict[str, Any], packed: Path) -> dict[str, bytes]:
     return taken
 
 
-def main(arguments: list[str] | None = None, *, vendor: Path = VENDOR) -> None:
-    """Make the folder again; see the module's docstring.
+def main(arguments: list[str] | None = None, *, vendors: Sequence[Path] = VENDORS) -> None:
+    """Make the folders again; see the module's docstring.
+
+    Raises
+    ------
+    ChecksumError
+        if a package or a file is not what VENDORED.toml pins; then nothing is written in its folder
+    """
+    parser = argparse.ArgumentParser(description="Make the folders of pinned copies again.")
+    parser.add_argument("--update", action="store_true", help="pin the packages' checksums instead of comparing them")
+    parser.add_argument("--packages", type=Path, help="folder with the .tgz files of `npm pack`")
+    options = parser.parse_args(arguments)
+    for vendor in vendors:
+        make(vendor, update=options.update, packed_in=options.packages)
+
+
+def make(vendor: Path, *, update: bool, packed_in: Path | None) -> None:
+    """Make one folder again.
+
+    Parameters
+    ----------
+    vendor
+        the folder, with its VENDORED.toml
+    update
+        whether to pin the packages' checksums instead of comparing them
+    packed_in
+        a folder with the .tgz files of `npm pack`; None to fetch them
 
     Raises
     ------
     ChecksumError
         if a package or a file is not what VENDORED.toml pins; then nothing is written
     """
-    parser = argparse.ArgumentParser(description="Make app/web/docs/vendor again.")
-    parser.add_argument("--update", action="store_true", help="pin the packages' checksums instead of comparing them")
-    parser.add_argument("--packages", type=Path, help="folder with the .tgz files of `npm pack`")
-    options = parser.parse_args(arguments)
     table = (vendor / "VENDORED.toml").read_text(encoding="utf-8")
     made: dict[Path, bytes] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for package in packages(vendor):
-            packed = archive(package, options.packages) if options.packages else fetch(package, Path(scratch))
+            packed = archive(package, packed_in) if packed_in else fetch(package, Path(scratch))
             taken = contents(package, packed)
             found = {"package": sha256(packed.read_bytes())} | {name: sha256(body) for name, body in taken.items()}
             pinned = {"package": package["sha256"]} | {file["name"]: file["sha256"] for file in package["files"]}
-            if options.update:
+            if update:
                 table = with_checksums(table, package["name"], found)
             elif found != pinned:
                 names = ", ".join(name for name in found if found[name] != pinned[name])

@@ -12,7 +12,7 @@ class Prefix:
 
     A path that does not begin with the prefix was stripped. One that does was kept, unless it leads nowhere that way
     and somewhere the other: with the prefix ``/loss``, a proxy that strips it sends ``POST /loss`` for the endpoint,
-    and one that keeps it sends ``GET /loss`` for the start page.
+    and one that keeps it sends ``GET /loss`` for the explorer.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""The pages, from our own files only: the start page, Swagger UI at /docs, ReDoc at /redoc, and what they are made of.
+"""The pages, from our own files only: the explorer at /, Swagger UI at /docs, ReDoc at /redoc, and all that they load.
 
 `router()` is what the application includes. The room's files:
 
 page.py       what all pages share: the bar, the style sheet, the Content-Security-Policy
 files.py      the files that pages load, each at an address made from its content
-start/        the page at /
+explorer/     the page at /: an article and a workbench, its modules, charts, samples, pinned copies
 docs/         how Swagger UI and ReDoc are started; docs/vendor holds their pinned copies with licences and checksums
 problems.py   /problems and /problems/<slug>
 """
@@ -24,6 +24,11 @@ from app.web.page import page, root_of
 
 __all__ = ["router"]
 
+MAIN = "explorer/main.js"
+CHARTING = ("explorer/vendor/d3/d3.min.js", "explorer/vendor/observablehq-plot/plot.umd.min.js")
+# Plot writes one style element of fixed text into each chart; its hash lets exactly this in.
+PLOT_STYLE = "'sha256-+TfQir1nvDucAdvE6XUQBt4ayUjpAWkbw2kCdSfekHM='"
+
 # ReDoc puts its styles into elements that it makes: empty ones, whose rules it then inserts by script, and one with
 # fixed text for its scroll bars. Their hashes let exactly these in, where 'unsafe-inline' would let in everything.
 REDOC_STYLES = (
@@ -32,20 +37,26 @@ REDOC_STYLES = (
 
 
 @cache
-def _start_template() -> Template:
-    """Read the start page's main part; `$root` in it is the path prefix."""
-    return Template(package_files("app.web").joinpath("start/index.html").read_text(encoding="utf-8"))
+def _explorer_template() -> Template:
+    """Read the explorer's main part; `$root` in it is the path prefix, `$files` where its own files are."""
+    return Template(package_files("app.web").joinpath("explorer/index.html").read_text(encoding="utf-8"))
 
 
-def _start(request: Request) -> HTMLResponse:
+def _explorer(request: Request) -> HTMLResponse:
     """Answer `GET /`."""
+    root = root_of(request)
+    own = [name for name in files.files() if name.startswith("explorer/")]
+    modules = [name for name in own if name.endswith(".js") and "/vendor/" not in name and name != MAIN]
+    folder = root + files.files()[MAIN].path.rpartition("/")[0]
     return page(
         request,
-        title="Lossgrid: every way to reduce a loss",
+        title="Lossgrid: which loss did you compute?",
         here="/",
-        main=_start_template().substitute(root=escape(root_of(request))),
-        styles=["start.css"],
-        scripts=["start.js"],
+        main=_explorer_template().substitute(root=escape(root), files=escape(folder)),
+        styles=[name for name in own if name.endswith(".css")],
+        scripts=CHARTING,
+        modules=[MAIN, *modules],
+        allow={"connect-src": "'self'", "style-src": f"'self' {PLOT_STYLE}"},
     )
 
 
@@ -91,6 +102,6 @@ def router() -> APIRouter:
     They are plain Starlette routes: they answer HEAD too, and work under a path prefix whether a proxy strips it or
     not.
     """
-    pages = {"/": _start, "/docs": _docs, "/redoc": _redoc}
+    pages = {"/": _explorer, "/docs": _docs, "/redoc": _redoc}
     routes = [Route(path, endpoint, include_in_schema=False) for path, endpoint in pages.items()]
     return APIRouter(routes=[*routes, *files.routes()])

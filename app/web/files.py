@@ -1,16 +1,19 @@
-"""The files that pages are made of: style sheets, scripts, the icon, and the pinned copies of Swagger UI and ReDoc.
+"""The files that pages are made of: style sheets, scripts, samples, the icon, and the pinned copies of others' code.
 
 Every file has an address of its own for every content, `/web/<digest>/<name>`, so that a browser may keep it for ever
-and never shows an old style with a new page. They are plain routes rather than a `StaticFiles` mount, since a mount
-answers 404 behind a proxy that strips the path prefix.
+and never shows an old style with a new page. The explorer's modules import each other by relative paths, so all files
+below `explorer/` share one digest, that of the whole folder: a change of one moves them all, and no page needs an
+import map. They are plain routes rather than a `StaticFiles` mount, since a mount answers 404 behind a proxy that
+strips the path prefix.
 """
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files as package_files
+from importlib.resources.abc import Traversable
 from types import MappingProxyType
 
 from starlette.requests import Request
@@ -23,10 +26,13 @@ MEDIA_TYPES = MappingProxyType(
     {
         "css": "text/css; charset=utf-8",
         "js": "text/javascript; charset=utf-8",
+        "json": "application/json",
+        "npz": "application/x-npz",
         "svg": "image/svg+xml",
     }
 )
-FOLDERS = (".", "start", "docs", "docs/vendor/swagger-ui-dist", "docs/vendor/redoc")
+FOLDERS = (".", "docs", "docs/vendor/swagger-ui-dist", "docs/vendor/redoc")
+TREE = "explorer"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -37,11 +43,12 @@ class File:
     Attributes
     ----------
     name
-        its file name, for example `pages.css`; no two files share one
+        its file name, for example `pages.css`, or below the explorer's folder its path, `explorer/main.js`; no two
+        files share one
     body
         its content
     digest
-        the first 16 hexadecimal digits of the content's SHA-256
+        the first 16 hexadecimal digits of the SHA-256 of its content, or of that of the explorer's whole folder
     """
 
     name: str
@@ -67,13 +74,33 @@ def files() -> Mapping[str, File]:
     -------
     the files by name
     """
+    root = package_files("app.web")
     found: dict[str, File] = {}
     for folder in FOLDERS:
-        for entry in sorted(package_files("app.web").joinpath(folder).iterdir(), key=lambda entry: entry.name):
-            if entry.name.rpartition(".")[2] in MEDIA_TYPES:
+        for entry in root.joinpath(folder).iterdir():
+            if _is_sent(entry.name):
                 body = entry.read_bytes()
                 found[entry.name] = File(entry.name, body, hashlib.sha256(body).hexdigest()[:16])
+    tree = dict(sorted(_below(root.joinpath(TREE), TREE)))
+    whole = hashlib.sha256()
+    for name, body in tree.items():
+        whole.update(f"{name} {len(body)}\n".encode() + body)
+    found |= {name: File(name, body, whole.hexdigest()[:16]) for name, body in tree.items()}
     return MappingProxyType(found)
+
+
+def _is_sent(name: str) -> bool:
+    """Whether a file is part of a page: pages themselves, licences and tables of checksums are not."""
+    return name.rpartition(".")[2] in MEDIA_TYPES
+
+
+def _below(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
+    """Find the files of a folder and of those within it, by path."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _below(entry, f"{path}/{entry.name}")
+        elif _is_sent(entry.name):
+            yield f"{path}/{entry.name}", entry.read_bytes()
 
 
 @cache
@@ -91,12 +118,11 @@ def _takes_gzip(accept_encoding: str) -> bool:
     return False
 
 
-def _send(request: Request) -> Response:
-    """Answer with the file that the path names.
+def _send(file: File, request: Request) -> Response:
+    """Answer with a file.
 
     It is a plain function, so that Starlette runs it in a thread and compressing does not hold up other requests.
     """
-    file = files()[request.scope["path"].rpartition("/")[2]]
     zipped = _takes_gzip(request.headers.get("accept-encoding", ""))
     headers = {
         "Cache-Control": FOR_EVER,
@@ -116,4 +142,4 @@ def _send(request: Request) -> Response:
 
 def routes() -> list[Route]:
     """Give one plain route for each file."""
-    return [Route(file.path, _send, include_in_schema=False) for file in files().values()]
+    return [Route(file.path, partial(_send, file), include_in_schema=False) for file in files().values()]

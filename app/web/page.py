@@ -13,7 +13,7 @@ __all__ = ["page", "root_of"]
 NAME = "Lossgrid"
 LINE = "Every way to reduce the loss of a batch to one number."
 LINKS = (
-    ("/", "Start"),
+    ("/", "Explorer"),
     ("/docs", "Try it"),
     ("/redoc", "Reference"),
     ("/problems", "Problems"),
@@ -47,6 +47,7 @@ def page(  # noqa: PLR0913  one keyword for each part of a page; a class of its 
     here: str = "",
     styles: Sequence[str] = (),
     scripts: Sequence[str] = (),
+    modules: Sequence[str] = (),
     allow: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
     """Make a page.
@@ -63,6 +64,8 @@ def page(  # noqa: PLR0913  one keyword for each part of a page; a class of its 
         the link of the bar that leads to this page, for example "/docs"
     styles, scripts
         names of more files of this room; scripts run in their order after the page is parsed
+    modules
+        names of ECMAScript modules: the first is run, the others are fetched early since it imports them
     allow
         what the Content-Security-Policy grants beyond the page's own style sheets and images, by directive
 
@@ -77,10 +80,12 @@ def page(  # noqa: PLR0913  one keyword for each part of a page; a class of its 
 
     head = [f'<link rel="stylesheet" href="{link(name)}">' for name in ("pages.css", *styles)]
     head += [f'<script defer src="{link(name)}"></script>' for name in scripts]
+    head += [f'<script type="module" src="{link(name)}"></script>' for name in modules[:1]]
+    head += [f'<link rel="modulepreload" href="{link(name)}">' for name in modules[1:]]
     styling = "\n".join(head)
     current = {here: ' aria-current="page"'}
     bar = [f'<a href="{escape(root + path)}"{current.get(path, "")}>{text}</a>' for path, text in LINKS]
-    granted = POLICY | ({"script-src": "'self'"} if scripts else {}) | dict(allow or {})
+    granted = POLICY | ({"script-src": "'self'"} if scripts or modules else {}) | dict(allow or {})
     html = f"""\
 <!doctype html>
 <html lang="en">

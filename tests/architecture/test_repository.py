@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = {"runtime": [], **{name: [name] for name in PROJECT["dependency-groups"]}}
 """requirements/<name>.txt by the dependency groups that it locks beside the requirements of the service."""
 
-FOREIGN = ("app/web/docs/vendor/", "LICENSE")
+FOREIGN = ("app/web/docs/vendor/", "app/web/explorer/vendor/", "tests/e2e/vendor/", "LICENSE")
 """Where others' texts stand, which we keep as they are."""
 
 NEVER = (

@@ -16,7 +16,7 @@ from tests.e2e.process import Running, proxy, running
 pytestmark = pytest.mark.browser
 
 PAGES = {
-    "/": "text=Which loss did you compute?",
+    "/": "#total strong",
     "/docs": ".opblock-summary-path[data-path='/loss']",
     "/redoc": "#redoc h1 >> text=Lossgrid",
     "/problems": "main h1",
@@ -46,7 +46,7 @@ def test_every_page_loads_from_the_service_alone(
         page.goto(server.url + path)
         expect(page.locator(element).first).to_be_visible()
         page.wait_for_load_state("networkidle")
-        screenshot(f"{path.strip('/') or 'start'}-{scheme}")
+        screenshot(f"{path.strip('/') or 'explorer'}-{scheme}")
 
 
 @every_page
@@ -58,7 +58,7 @@ def test_every_page_fits_a_narrow_window(server: Running, page: Page, path: str,
 
 
 @pytest.mark.parametrize("width", [1280, 700, 480, 390])
-def test_the_cards_of_the_start_page_leave_no_gap(server: Running, page: Page, width: int) -> None:
+def test_the_cards_of_the_explorer_leave_no_gap(server: Running, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(server.url + "/")
     tops: list[float] = page.locator("ul.cards li").evaluate_all(
@@ -87,9 +87,9 @@ def test_every_page_and_its_links_work_below_a_path_prefix(prefixed: str, page: 
     assert set(answers.values()) == {200}, answers
 
 
-def test_the_command_on_the_start_page_is_for_the_address_at_which_one_reads_it(prefixed: str, page: Page) -> None:
+def test_the_command_on_the_explorer_is_for_the_address_at_which_one_reads_it(prefixed: str, page: Page) -> None:
     page.goto(prefixed + "/")
-    expect(page.locator("pre")).to_contain_text(f"curl {prefixed}/loss ")
+    expect(page.locator("#code pre")).to_contain_text(f"curl '{prefixed}/loss?")
 
 
 def test_swagger_ui_reaches_the_service_below_a_path_prefix(prefixed: str, page: Page) -> None:

@@ -1,9 +1,11 @@
 """The pages and their files, asked for in process: addresses, headers, encodings."""
 
 import gzip
+import posixpath
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 
 import httpx
 import pytest
@@ -200,3 +202,28 @@ def test_every_vendored_script_and_style_is_served() -> None:
     vendored = {path.name for path in VENDOR.rglob("*") if path.suffix in {".css", ".js"}}
     assert vendored <= set(files())
     assert len(set(addresses())) == len(files())
+
+
+def test_all_of_the_explorer_has_one_digest_so_that_its_modules_find_each_other() -> None:
+    own = {name: file for name, file in files().items() if name.startswith("explorer/")}
+    assert {"explorer/main.js", "explorer/explorer.css", "explorer/samples/digits_vae.npz"} <= set(own)
+    assert len({file.digest for file in own.values()}) == 1
+    for name, file in own.items():
+        for imported in re.findall(rb'^(?:import|export) .*? from "([^"]+)";$', file.body, re.MULTILINE):
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(name), imported.decode()))
+            assert target in own, f"{name} imports {target}"
+
+
+async def test_the_explorer_is_an_article_without_script() -> None:
+    async with a_client() as client:
+        html = (await client.get("/")).text
+    words = re.sub(r"<[^>]+>", " ", html.partition("<article>")[2].partition("</article>")[0]).split()
+    assert 600 <= len(words) <= 1000
+    assert 'class="without-script"' in html
+    assert html.count("<math") >= 4
+
+
+@pytest.mark.parametrize("name", ["digits_vae.npz", "question_100x90.json"])
+def test_a_sample_of_the_explorer_is_the_published_one(name: str) -> None:
+    published = Path(__file__).parents[2] / "samples" / name
+    assert files()[f"explorer/samples/{name}"].body == published.read_bytes()

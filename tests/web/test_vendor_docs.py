@@ -24,7 +24,7 @@ files = [
 changes = [{ file = "dist/one.js", find = "there", put = "here", because = "of the test" }]
 
 [[package]]
-name = "two"
+name = "@of/two"
 version = "2.0.0"
 licence = "MIT"
 sha256 = ""
@@ -47,7 +47,7 @@ def packed(tmp_path: Path) -> Path:
     folder = tmp_path / "packed"
     folder.mkdir()
     pack(folder, "one-1.0.0", {"dist/one.js": b"go there", "dist/two.js": b"not wanted", "LICENSE": b"MIT one"})
-    pack(folder, "two-2.0.0", {"LICENSE": b"MIT two"})
+    pack(folder, "of-two-2.0.0", {"LICENSE": b"MIT two"})
     return folder
 
 
@@ -57,14 +57,14 @@ def vendor(tmp_path: Path, packed: Path) -> Path:
     folder = tmp_path / "vendor"
     folder.mkdir()
     (folder / "VENDORED.toml").write_text(TABLE, encoding="utf-8")
-    main(["--update", "--packages", str(packed)], vendor=folder)
+    main(["--update", "--packages", str(packed)], vendors=[folder])
     return folder
 
 
 def test_the_folder_holds_what_the_table_names_with_its_changes(vendor: Path) -> None:
     kept = {path.relative_to(vendor).as_posix(): path.read_bytes() for path in vendor.rglob("*") if path.is_file()}
     del kept["VENDORED.toml"]
-    assert kept == {"one/one.js": b"go here", "one/LICENSE": b"MIT one", "two/LICENSE": b"MIT two"}
+    assert kept == {"one/one.js": b"go here", "one/LICENSE": b"MIT one", "of-two/LICENSE": b"MIT two"}
     assert wrong_files(vendor) == []
 
 
@@ -82,29 +82,29 @@ def test_pinning_writes_checksums_and_leaves_the_rest(vendor: Path) -> None:
 
 def test_the_folder_can_be_made_again_from_the_table(vendor: Path, packed: Path) -> None:
     shutil.rmtree(vendor / "one")
-    main(["--packages", str(packed)], vendor=vendor)
+    main(["--packages", str(packed)], vendors=[vendor])
     assert wrong_files(vendor) == []
 
 
 def test_a_package_that_has_changed_is_refused_whole(vendor: Path, packed: Path) -> None:
-    pack(packed, "two-2.0.0", {"LICENSE": b"another"})
-    with pytest.raises(ChecksumError, match=r"two-2\.0\.0\.tgz is not what VENDORED\.toml pins: package, LICENSE"):
-        main(["--packages", str(packed)], vendor=vendor)
+    pack(packed, "of-two-2.0.0", {"LICENSE": b"another"})
+    with pytest.raises(ChecksumError, match=r"of-two-2\.0\.0\.tgz is not what VENDORED\.toml pins: package, LICENSE"):
+        main(["--packages", str(packed)], vendors=[vendor])
     assert wrong_files(vendor) == []
 
 
 def test_a_change_that_does_not_fit_any_more_is_refused(vendor: Path, packed: Path) -> None:
     pack(packed, "one-1.0.0", {"dist/one.js": b"go elsewhere", "LICENSE": b"MIT one"})
     with pytest.raises(ChecksumError, match="'there' does not stand there exactly once"):
-        main(["--update", "--packages", str(packed)], vendor=vendor)
+        main(["--update", "--packages", str(packed)], vendors=[vendor])
 
 
 def test_what_is_wrong_is_named(vendor: Path) -> None:
     (vendor / "one" / "one.js").write_bytes(b"go there")
-    (vendor / "two" / "LICENSE").unlink()
-    (vendor / "two" / "stranger.js").write_bytes(b"")
+    (vendor / "of-two" / "LICENSE").unlink()
+    (vendor / "of-two" / "stranger.js").write_bytes(b"")
     assert wrong_files(vendor) == [
         "one/one.js is not what VENDORED.toml says",
-        "two/LICENSE is missing",
-        "two/stranger.js is not in VENDORED.toml",
+        "of-two/LICENSE is missing",
+        "of-two/stranger.js is not in VENDORED.toml",
     ]
