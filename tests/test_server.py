@@ -25,7 +25,7 @@ from app.server import Farewell, serve
 from tests.inprocess import an_app
 
 PATIENCE = 20
-HEAD = b"POST /loss HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /loss HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 BATCH = b'{"x": [1], "y": [2]}'
 
 
