@@ -24,7 +24,7 @@ from app.server import Farewell, serve
 from tests.inprocess import an_app
 
 PATIENCE = 20
-HEAD = b"POST /loss HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /loss HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 BATCH = b'{"x": [1], "y": [2]}'
 
 

@@ -31,7 +31,7 @@ def narrow() -> Iterator[int]:
     """Serve few connections, and give the port."""
     with (
         pytest.MonkeyPatch.context() as patch,
-        serving(create_app(Settings()), limits(connections=MOST)) as port,
+        serving(create_app(Settings(allowed_hosts="*")), limits(connections=MOST)) as port,
     ):
         patch.setattr("app.gates.intake.LINGER_SECONDS", 0.3)
         patch.setattr("tests.e2e.test_protocol.KEEP_ALIVE_SECONDS", 20)
@@ -116,7 +116,9 @@ def test_far_too_many_connections_are_closed_at_once(narrow: int, monkeypatch: p
 @pytest.mark.parametrize(("rate", "status"), [(200, 408), (1, 200)])
 def test_an_upload_may_not_be_too_slow_for_too_long(rate: float, status: int) -> None:
     body = b'{"x": [1], "y": [2]}' + b" " * 10
-    with serving(create_app(Settings()), limits(upload_grace_seconds=0.5, upload_bytes_per_second=rate)) as port:
+    with serving(
+        create_app(Settings(allowed_hosts="*")), limits(upload_grace_seconds=0.5, upload_bytes_per_second=rate)
+    ) as port:
         started = time.monotonic()
         with socket.create_connection(("127.0.0.1", port), timeout=12) as connection:
             connection.sendall(HEAD + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body))
@@ -133,7 +135,9 @@ def test_an_upload_may_not_be_too_slow_for_too_long(rate: float, status: int) ->
 
 def test_a_fast_upload_may_take_its_time() -> None:
     body = b'{"x": [1], "y": [2]}' + b" " * 100_000
-    with serving(create_app(Settings()), limits(upload_grace_seconds=0.1, upload_bytes_per_second=1000)) as port:
+    with serving(
+        create_app(Settings(allowed_hosts="*")), limits(upload_grace_seconds=0.1, upload_bytes_per_second=1000)
+    ) as port:
         head = HEAD + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body)
         (answer,), _ = talk(port, head, body[:50_000], body[50_000:], pause=0.3)
         assert answer[0] == 200
@@ -208,7 +212,7 @@ def test_who_has_taken_an_answer_may_be_idle() -> None:
 
 @pytest.mark.parametrize("version", [b"1.1\r\nConnection: close", b"1.0"])
 def test_a_client_that_wants_to_close_reads_a_refusal_that_comes_before_its_body(version: bytes) -> None:
-    with serving(create_app(Settings()), limits()) as port:
+    with serving(create_app(Settings(allowed_hosts="*")), limits()) as port:
         head = b"POST /loss HTTP/%b\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 5000000\r\n\r\n"
         (answer,), _ = talk(port, head % version, b" " * 2_500_000, b" " * 2_500_000)
         assert_refused(answer, 415, "unsupported-media-type")
