@@ -73,8 +73,8 @@ class Settings(BaseSettings):
         Field(
             ge=0,
             le=2**40,
-            description="bytes that all requests together may hold in memory, beside 64 KiB each; beyond them they are"
-            " on disk",
+            description="bytes that all requests of a process may hold in memory, beside 64 KiB each; beyond them"
+            " they are on disk",
         ),
     ] = 128 * 2**20
     max_samples: Annotated[

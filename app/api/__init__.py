@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from app.api import catalogue, conventions, health, identify, loss
 from app.api.sizes import Sizes
+from app.settings import variable
 from app.spool import Intake
 
 __all__ = ["router"]
@@ -40,6 +41,7 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
         "max_depth": max_json_depth,
         "max_integer_digits": max_integer_digits,
         "max_upload_bytes": max_upload_bytes,
+        "max_upload_setting": variable("max_upload_bytes"),
         "sizes": sizes,
     }
     computing = CapacityLimiter(computing_threads or os.cpu_count() or 1)

@@ -200,11 +200,12 @@ def _descriptors(entry: _Entry) -> tuple[bytes, ...]:
     return (*plain, *(b"PK\7\x08" + one for one in plain))
 
 
-def content(
+def content(  # noqa: PLR0913 - what to give, and what to heed
     body: Body,
     member: Member,
     *,
     most_bytes: int,
+    setting: str = "",
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
 ) -> tuple[Body | memoryview, int, int]:
@@ -216,6 +217,8 @@ def content(
         The archive, and one of its members.
     most_bytes
         How long the content may be.
+    setting
+        What an operator changes to allow more, for the refusal.
     scratch
         Gives room for what is inflated.
     checkpoint
@@ -235,7 +238,8 @@ def content(
         Its checksum, or what it inflates to, is not what the directory says.
     """
     if member.size > most_bytes:
-        raise refused(TooLarge, member.name, f"inflates to more than the {most_bytes} bytes that are left for it")
+        more = f"inflates to more than the {most_bytes} bytes that are left for it"
+        raise refused(TooLarge, member.name, f"{more} ({setting})" if setting else more)
     if member.size > max(FREE_BYTES, MOST_EXPANSION * (member.stop - member.start)):
         raise refused(
             TooLarge,

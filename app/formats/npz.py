@@ -30,11 +30,12 @@ SUMMARY = "summary.json"
 _SUFFIX = ".npy"
 
 
-def decode(
+def decode(  # noqa: PLR0913 - what there is to heed
     body: Body,
     fields: frozenset[str],
     *,
     max_upload_bytes: int = 256 * 2**20,
+    max_upload_setting: str = "",
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
 ) -> Submission:
@@ -46,8 +47,8 @@ def decode(
         The archive.
     fields
         The names of all fields that the endpoint knows; members are the arrays among them.
-    max_upload_bytes
-        What all members together may inflate to.
+    max_upload_bytes, max_upload_setting
+        What all members together may inflate to, and what an operator changes to allow more, for the refusal.
     scratch
         Gives room for what is inflated.
     checkpoint
@@ -78,7 +79,9 @@ def decode(
     arrays = {}
     left = max_upload_bytes
     for name, member in zip(names, found, strict=True):
-        place = content(body, member, most_bytes=left, scratch=scratch, checkpoint=checkpoint)
+        place = content(
+            body, member, most_bytes=left, setting=max_upload_setting, scratch=scratch, checkpoint=checkpoint
+        )
         arrays[name] = npy.read(name, *place, scratch=scratch, checkpoint=checkpoint)
         left -= member.size
     return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, {})
