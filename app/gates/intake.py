@@ -154,13 +154,27 @@ class Inflation:
         What an operator changes to raise it, for the problem.
     others
         Both, for media types that have a limit of their own.
+    expansion, expansion_setting
+        How many times its compressed size a body may inflate to beyond `FREE_BYTES`, and what an operator changes to
+        raise that.
     """
 
-    def __init__(self, app: App, *, bytes: int, setting: str, others: Limits = NO_OTHERS) -> None:  # noqa: A002 - the unit
+    def __init__(  # noqa: PLR0913 - two limits, and what raises them
+        self,
+        app: App,
+        *,
+        bytes: int,  # noqa: A002 - the unit
+        setting: str,
+        others: Limits = NO_OTHERS,
+        expansion: int = MOST_EXPANSION,
+        expansion_setting: str = "",
+    ) -> None:
         self.app = app
         self.bytes = bytes
         self.setting = setting
         self.others = others
+        self.expansion = expansion
+        self.expansion_setting = expansion_setting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -170,7 +184,8 @@ class Inflation:
         if not wanted:
             await self.app(scope, receive, send)
             return
-        stream = _GzipStream(*_limit(scope, self.others, (self.bytes, self.setting)))
+        limit = _limit(scope, self.others, (self.bytes, self.setting))
+        stream = _GzipStream(*limit, self.expansion, self.expansion_setting)
 
         async def receive_inflated() -> Message:
             if wanted not in ([b"gzip"], [b"x-gzip"]):
@@ -200,6 +215,8 @@ class _GzipStream:
         How many bytes it may inflate to.
     setting
         What an operator changes to raise the limit.
+    expansion, expansion_setting
+        Likewise, for how many times its compressed size it may inflate to.
 
     Attributes
     ----------
@@ -211,9 +228,11 @@ class _GzipStream:
         Whether all of it has been inflated.
     """
 
-    def __init__(self, limit: int, setting: str) -> None:
+    def __init__(self, limit: int, setting: str, expansion: int, expansion_setting: str) -> None:
         self.limit = limit
         self.setting = setting
+        self.expansion = expansion
+        self.expansion_setting = expansion_setting
         self.complete = False
         self.finished = False
         self.waiting = False
@@ -257,9 +276,11 @@ class _GzipStream:
             self.written += len(piece)
             if self.written > self.limit:
                 raise _too_large(self.limit, self.setting, "What a body inflates to")
-            if self.written > max(FREE_BYTES, MOST_EXPANSION * self.read):
-                detail = f"A body may inflate to at most {MOST_EXPANSION} times its compressed size beyond {FREE_BYTES}"
-                raise RefusedError(Problem(BODY_TOO_LARGE, f"{detail} bytes; send it as it is."))
+            if self.written > max(FREE_BYTES, self.expansion * self.read):
+                detail = f"A body may inflate to at most {self.expansion} times its compressed size"
+                named = f" ({self.expansion_setting})" if self.expansion_setting else ""
+                detail = f"{detail} beyond {FREE_BYTES} bytes{named}; send it as it is."
+                raise RefusedError(Problem(BODY_TOO_LARGE, detail))
             if self.member.eof:
                 self.rest, self.member = self.member.unused_data, None
                 self.waiting = bool(self.rest)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,31 @@ def test_a_body_on_disk_gives_the_same_bits(
     wanted = client.raw(body, content_type=media_type)
     assert wanted.status_code == 200
     assert spooling.raw(body, content_type=media_type).content == wanted.content
+    assert left(tmp_path) == 0
+
+
+@pytest.mark.usefixtures("_no_collector")
+def test_a_compressed_body_is_on_disk_too(client: InProcess, spooling: InProcess, tmp_path: Path) -> None:
+    media_type, body = BODIES["npz"]
+    wanted = client.raw(body, content_type=media_type)
+    packed = gzip.compress(body)
+    assert spooling.raw(packed, content_type=media_type, content_encoding="gzip").content == wanted.content
+    assert_problem(spooling.raw(packed[:-1], content_type=media_type, content_encoding="gzip"), "malformed-body")
+    assert left(tmp_path) == 0
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_an_upload_that_has_no_room_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    compressed: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    body = npz(compressed=compressed, x=np.zeros((300, 300)), y=np.zeros((300, 300)))
+    room = 2 * (len(body) - 1) if not compressed else 2 * 700_000
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": room}))
+    with a_client(spool_directory=str(tmp_path), spool_threshold_bytes=1) as client:
+        document = assert_problem(client.raw(body, content_type=NPZ), "body-too-large")
+    assert "LOSSGRID_SPOOL_DIRECTORY" in document["detail"]
     assert left(tmp_path) == 0
 
 
