@@ -24,7 +24,8 @@ from benchmarks.health_under_load import batch, service
 
 async def post(port: int, body: bytes) -> tuple[int, float]:
     """Post a body on a connection of its own; give the status and the seconds that it took."""
-    head = f"POST /loss HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    head = "POST /loss HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\n"
     started = time.perf_counter()
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
