@@ -107,6 +107,18 @@ def test_a_number_in_the_picture_is_a_choice_too(digits: Page) -> None:
     expect(page).to_have_url(re.compile(r"variant=mean_sum\+mean_mean$"))
 
 
+def test_a_warning_is_shown_where_it_concerns_the_choice(digits: Page) -> None:
+    page = digits
+    warnings = page.locator("#warnings li")
+    choose(page, VERSION_2)
+    expect(warnings).to_have_count(1)
+    expect(warnings).to_contain_text("kl_overweighted The implied decoder variance is 32 and the optimal one 0.0155.")
+    choose(page, "mean_sum+sum_mean")
+    expect(warnings).to_have_count(0)
+    page.locator("select[name=loss]").select_option("binary_cross_entropy")
+    expect(warnings).to_contain_text("bce_targets_not_binary")
+
+
 def test_without_a_kl_term_there_are_four_numbers_and_no_right_half(digits: Page) -> None:
     page = digits
     page.get_by_role("button", name="The question’s batch").click()

@@ -77,3 +77,14 @@ export const verdict = (answer, variant) => {
   if (!row.batch_reductions_agree) words.push(" One term is averaged over the batch and the other summed: this number changes with the batch size.");
   return words;
 };
+
+/** What the service warns of: everything that concerns the batch, and of the variants only the chosen one. */
+export const warnings = (answer, variant) => {
+  const about = ({ detail }) => /^([a-z_+]+): /.exec(detail)?.[1];
+  return (answer?.warnings ?? [])
+    .filter((warning) => !(about(warning) in answer.variants) || about(warning) === variant)
+    .map((warning) => {
+      const words = warning.detail.slice(about(warning) === variant ? variant.length + 2 : 0);
+      return h("li", {}, h("code", {}, warning.code), ` ${words[0].toUpperCase()}${words.slice(1)}`);
+    });
+};

@@ -9,7 +9,7 @@ import * as variants from "./panels/variants.js";
 import { copy, makeCode } from "./code.js";
 import { makeFilm } from "./film.js";
 import { makeFold } from "./fold.js";
-import { makeGrid, verdict } from "./grid.js";
+import { makeGrid, verdict, warnings } from "./grid.js";
 import { FIRST_NUMBERS, SAMPLES, fromFiles, fromNumbers, fromRoles, fromSample, packText, unpackText, ARRAYS } from "./intake.js";
 import { Problem, Service } from "./service.js";
 import { FIELDS, fits, initial, parse, variantFor, write } from "./state.js";
@@ -202,6 +202,7 @@ const draw = () => {
     film.update({ batch, answer, sample });
     grid.update({ answer, variant });
     $("#verdict").replaceChildren(...verdict(answer, variant));
+    $("#warnings").replaceChildren(...warnings(answer, variant));
     for (const label of form.querySelectorAll(".beta, .beta-number")) label.hidden = !hasKl;
     $("#cells-note").textContent = hasKl
       ? "Two reductions for the error, two for the KL: sixteen totals. The number below each is its effective beta. Dashed cells reduce the two terms over the batch in different ways."
