@@ -31,6 +31,11 @@ __all__ = ["MEDIA_TYPE", "decode", "encode"]
 MEDIA_TYPE = "application/json"
 
 _FEW = 32
+_LONGEST_NUMBER = 25
+"""How many bytes a double takes at most, with its comma."""
+
+_SUMMARY_BYTES = 2**16
+
 _LONG_INTEGER = re.compile(rb"[0-9]{%d}" % DOUBLE_DIGITS)
 
 
@@ -142,7 +147,22 @@ def encode(reply: Reply) -> bytes:
         if not finite:
             raise ValueError(f"{place} is not finite")
         _fill(document, place, array, ours)
+    _check_room(sum(array.size for array in reply.arrays.values()))
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _check_room(numbers: int) -> None:
+    """Find out whether there is memory for the text of so many numbers: orjson would not survive a lack of it.
+
+    It doubles its room as it needs more, and has the old one beside the new one for a while.
+
+    Raises
+    ------
+    MemoryError
+        There is none.
+    """
+    if numbers > _FEW:
+        np.empty(3 * (_LONGEST_NUMBER * numbers + _SUMMARY_BYTES), np.uint8)  # given back at once, and never touched
 
 
 def _check_finite(values: Iterable[Any]) -> None:
