@@ -62,8 +62,7 @@ class Capacity:
     at_once
         How many computations run at the same time.
     waiting
-        How many more requests may wait; fewer where they would wait for more than twice the usual service time, so that
-        an answer takes at most about three times as long as on an idle service.
+        How many more requests may wait; fewer where they would wait for more than twice the usual service time.
     seconds
         How long one computation may take.
     waiting_setting, seconds_setting
