@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.conftest import Screenshot
 from tests.e2e.explorer import PIXELS, drop, opened, settled, totals, until, visited
@@ -152,3 +152,45 @@ def test_a_page_whose_service_goes_before_its_first_answer(
     settled(page)
     assert len(totals(page)) == 16
     complaints.clear()  # the browser's own lines for what was refused
+
+
+def test_a_service_that_wants_a_token(server: Running, page: Page, complaints: list[str]) -> None:
+    """Played by the browser's side, so that it does not depend on how a service is told its tokens."""
+    refusal = {"type": "/problems/unauthorized", "title": "A token is wanted", "detail": "Send one.", "status": 401}
+
+    def gate(route: Route) -> None:
+        if route.request.headers.get("authorization") == "Bearer open-sesame":
+            route.continue_()
+        else:
+            route.fulfill(status=401, content_type="application/problem+json", body=json.dumps(refusal))
+
+    page.route("**/loss?*", gate)
+    page.route("**/loss/identify?*", gate)
+    visited(page, server, "observed=17.066")
+    problem = page.locator("#problem")
+    expect(problem).to_contain_text("A token is wanted")
+    problem.get_by_label("Token").fill("open-sesame")
+    problem.get_by_role("button", name="Use this token").click()
+    expect(problem).to_be_hidden()
+    settled(page)
+    expect(page.locator("#chart-identify ol code").first).to_have_text("sum_mean(squared_error) + sum_mean(kl)")
+    expect(page.locator("#code pre").first).to_contain_text('--header "Authorization: Bearer $LOSSGRID_TOKEN"')
+    assert "sesame" not in page.content() + page.url
+    assert all("status of 401" in text for text in complaints), complaints
+    complaints.clear()
+
+
+def test_a_service_that_is_busy_may_be_asked_again(server: Running, page: Page, complaints: list[str]) -> None:
+    opened(page, server)
+    busy = {"type": "/problems/over-capacity", "title": "The service is busy", "detail": "Try again.", "status": 503}
+    page.route("**/loss?*", lambda route: route.fulfill(status=503, body=json.dumps(busy)))
+    page.get_by_label("beta, exactly").fill("2")
+    problem = page.locator("#problem")
+    expect(problem).to_contain_text("The service is busy")
+    expect(page.get_by_label("beta, exactly")).to_be_focused()
+    page.unroute("**/loss?*")
+    problem.get_by_role("button", name="Ask again").click()
+    expect(problem).to_be_hidden()
+    settled(page)
+    expect(page.locator("#total span")).to_contain_text("+ 2 ×")
+    complaints.clear()

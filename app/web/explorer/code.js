@@ -6,8 +6,11 @@ import { queryOf } from "./service.js";
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 const python = (value) => JSON.stringify(value);
 
-const curl = (url, { command, query }) => {
+const TOKEN = "LOSSGRID_TOKEN"; // a variable of the shell: the token itself is never shown
+
+const curl = (url, { command, query, token }) => {
   const lines = [`curl ${quoted(url + queryOf(query))}`];
+  if (token) lines.push(`--header "Authorization: Bearer $${TOKEN}"`);
   if (command.kind === "form") lines.push(...command.files.map(([name, file]) => `--form ${quoted(`${name}=@${file}`)}`));
   else {
     lines.push(`--header ${quoted(`Content-Type: ${command.type}`)}`);
@@ -16,11 +19,12 @@ const curl = (url, { command, query }) => {
   return lines.join(" \\\n  ");
 };
 
-const inPython = (url, { command, query }) => {
+const inPython = (url, { command, query, token }) => {
   const pairs = query.map(([name, value]) => `(${python(name)}, ${python(value)})`);
   const options = pairs.length ? `[${pairs.join(", ")}]` : "[]";
-  const lines = ["import httpx", "", `options = ${options}`];
+  const lines = [...(token ? ["import os", ""] : []), "import httpx", "", `options = ${options}`];
   const call = [python(url), "params=options"];
+  const headers = token ? [`"Authorization": "Bearer " + os.environ["${TOKEN}"]`] : [];
   if (command.kind === "form") {
     lines.push(`files = {${command.files.map(([name, file]) => `${python(name)}: open(${python(file)}, "rb")`).join(", ")}}`);
     call.push("files=files");
@@ -29,8 +33,10 @@ const inPython = (url, { command, query }) => {
     call.push("json=batch");
   } else {
     lines.push(`with open(${python(command.file)}, "rb") as file:`, "    batch = file.read()");
-    call.push("content=batch", `headers={"Content-Type": ${python(command.type)}}`);
+    call.push("content=batch");
+    headers.push(`"Content-Type": ${python(command.type)}`);
   }
+  if (headers.length) call.push(`headers={${headers.join(", ")}}`);
   lines.push(`answer = httpx.post(${call.join(", ")}, timeout=60).raise_for_status().json()`);
   return lines.join("\n");
 };
@@ -49,7 +55,7 @@ export const copy = async (text, button) => {
 };
 
 /** Make the place that shows calls; `update` takes the calls by title: {path, command, query}, `epilogue` in Python. */
-export const makeCode = (place, { address }) => {
+export const makeCode = (place, { address, wantsToken }) => {
   const language = { value: "curl" };
   let calls = [];
 
@@ -57,7 +63,8 @@ export const makeCode = (place, { address }) => {
     const tabs = ["curl", "Python"].map((name) =>
       h("button", { type: "button", "aria-pressed": String(language.value === name), onclick: () => { language.value = name; draw(); place.querySelector("[aria-pressed=true]").focus(); } }, name),
     );
-    const blocks = calls.flatMap(({ title, path, note, ...call }) => {
+    const blocks = calls.flatMap(({ title, path, note, ...rest }) => {
+      const call = { ...rest, token: wantsToken() };
       const url = address(path);
       const text = language.value === "curl" ? curl(url, call) : inPython(url, call);
       const button = h("button", { type: "button", class: "copy" }, "Copy");

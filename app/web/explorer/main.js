@@ -40,7 +40,7 @@ const look = (at) => set({ at });
 const fold = makeFold($("#fold"), { choose, look });
 const film = makeFilm($("#film"), { look });
 const grid = makeGrid($("#grid"), { choose });
-const code = makeCode($("#code"), { address: (path) => service.address(path) });
+const code = makeCode($("#code"), { address: (path) => service.address(path), wantsToken: () => service.token !== "" });
 
 let rtol = null; // how near the last explanation had to come; the panel reads it off the digits
 const view = {
@@ -132,7 +132,7 @@ const ask = async () => {
   } catch (error) {
     if (error.name === "AbortError" || mine.signal.aborted) return;
     problem = error instanceof Problem ? error : new Problem({ title: "The page could not draw this", detail: String(error) });
-    if (problem.status) answer = null;
+    if (!PASSING.includes(problem.status)) answer = null;
     say(batch?.title ?? "");
   } finally {
     clearTimeout(slow);
@@ -233,6 +233,8 @@ const say = (text) => {
   if ($("#status").textContent !== text) $("#status").textContent = text;
 };
 
+const PASSING = [0, 408, 429, 503]; // what may be otherwise a moment later
+
 const POINTER = /^\/(x|y|mu|logvar|sample_weight)(?:\/(\d+))?((?:\/\d+)*)$/;
 
 /** Say what is wrong, beside the input, and ring the cells that are. */
@@ -246,10 +248,24 @@ const showProblem = () => {
     .map(([, name, row, rest]) => [name, Number(row), columnOf(name, rest.split("/").slice(1).map(Number))]);
   fold.mark(places);
   const items = problem.errors.map(({ pointer, detail }) => h("li", {}, h("code", {}, pointer || "/"), ` ${detail}`));
-  const more = problem.type ? h("a", { href: base + problem.type }, "What this means") : h("button", { type: "button", onclick: ask }, "Ask again");
-  place.replaceChildren(h("strong", {}, problem.title), h("p", {}, problem.detail), items.length > 1 ? h("ul", {}, ...items) : "", h("p", {}, more));
-  if (problem.status) place.focus({ preventScroll: true }); // not while somebody moves a slider of a service that is gone
+  const link = problem.type ? h("a", { href: base + problem.type }, "What this means") : "";
+  const again = PASSING.includes(problem.status) ? h("button", { type: "button", onclick: ask }, "Ask again") : "";
+  const more = problem.status === 401 ? tokenForm() : h("p", { class: "ways" }, again, link);
+  place.replaceChildren(h("strong", {}, problem.title), h("p", {}, problem.detail), items.length > 1 ? h("ul", {}, ...items) : "", more);
+  if (!PASSING.includes(problem.status)) place.focus({ preventScroll: true }); // not while somebody moves a slider of a service that is gone
   place.scrollIntoView({ block: "nearest" });
+};
+
+/** Ask for the token that the service wants; it stays in this page. */
+const tokenForm = () => {
+  const input = h("input", { type: "password", name: "token", autocomplete: "off", required: true, "aria-label": "Token" });
+  const form = h("form", { class: "ways" }, input, h("button", { type: "submit" }, "Use this token"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    service.token = input.value.trim();
+    ask();
+  });
+  return form;
 };
 
 const columnOf = (name, inner) => {

@@ -24,6 +24,8 @@ const GONE = {
 const AS_LISTS = /^(latent|collapse)\./;
 
 export class Service {
+  /** The bearer token of whoever runs the service, where one is wanted; for this visit alone, and in no link. */
+  token = "";
   #base;
   #catalogues = new Map();
 
@@ -61,14 +63,14 @@ export class Service {
    * @returns the whole answer, matrices as `{shape, data}`
    */
   async loss(body, query, how = {}) {
-    const sent = await post(this.#base + "/loss" + queryOf(query), body, "application/x-npz", how);
+    const sent = await post(this.#base + "/loss" + queryOf(query), body, "application/x-npz", { ...how, token: this.token });
     performance.mark("lossgrid:answered");
     return answer(sent);
   }
 
   /** Post a batch and a number, and learn what the number is. */
   async identify(body, query, how = {}) {
-    const sent = await post(this.#base + "/loss/identify" + queryOf(query), body, "application/json", how);
+    const sent = await post(this.#base + "/loss/identify" + queryOf(query), body, "application/json", { ...how, token: this.token });
     return JSON.parse(new TextDecoder().decode(sent));
   }
 
@@ -100,13 +102,14 @@ const got = async (url) => {
 };
 
 /** Post by XMLHttpRequest, which tells how far an upload is; `fetch` does not. */
-const post = (url, { type, content }, accept, { signal, progress }) =>
+const post = (url, { type, content }, accept, { signal, progress, token }) =>
   new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", url);
     request.responseType = "arraybuffer";
     request.setRequestHeader("Accept", accept);
     if (type) request.setRequestHeader("Content-Type", type);
+    if (token) request.setRequestHeader("Authorization", `Bearer ${token}`);
     request.upload.onprogress = (event) => event.lengthComputable && progress?.(event.loaded / event.total);
     request.onload = () => {
       if (request.status === 200) resolve(request.response);
