@@ -267,7 +267,12 @@ class Settings(BaseSettings):
     engine_threads: Annotated[
         int,
         Beyond(None, "threads", os.cpu_count),
-        Field(ge=0, le=1024, description="how many threads work on one large batch; 0 means one per core"),
+        Field(
+            ge=0,
+            le=1024,
+            description="how many threads of a worker compute one large batch; 0 means as many as there are"
+            " cores for it",
+        ),
     ] = 0
     max_waiting: Annotated[
         int,

@@ -1,6 +1,5 @@
 """HTTP, and nothing that computes."""
 
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -46,7 +45,7 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
     max_spectrum
         The most eigenvalues of a covariance that are computed.
     engine_threads
-        How many threads work on one large batch; 0 means one per core.
+        How many threads work on one large batch.
     listed_limits
         What `GET /limits` lists beside the limits that never change.
     """
@@ -56,7 +55,7 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
         "max_upload_bytes": max_upload_bytes,
         "max_expansion": max_expansion,
         "max_spectrum": max_spectrum,
-        "engine": Threads(engine_threads or os.cpu_count() or 1).run,
+        "engine": Threads(engine_threads).run,
         "sizes": sizes,
     }
     made = APIRouter()

@@ -14,6 +14,7 @@ from app.api.identify import MOST_BATCHES
 from app.api.refusals import refusals
 from app.formats.archive import MOST_MEMBERS
 from app.formats.multipart import MOST_FILES, MOST_HEADER_BYTES, MOST_PARTS
+from app.gates.intake import FREE_BYTES as FREE_GZIP_BYTES
 from app.gates.intake import MOST_MEMBERS as MOST_GZIP_MEMBERS
 from app.problems import LARGEST_BODY_BYTES, MOST_ERRORS
 from app.settings import Limit
@@ -26,6 +27,9 @@ FIXED: Final = (
     Limit("form_parts", MOST_PARTS, "parts", None, "parts of a form, options included", 400),
     Limit("form_header_bytes", MOST_HEADER_BYTES, "bytes", None, "headers of one part of a form", 413),
     Limit("gzip_members", MOST_GZIP_MEMBERS, "members", None, "members of a gzip stream", 400),
+    Limit(
+        "gzip_free_bytes", FREE_GZIP_BYTES, "bytes", None, "what a gzip body may inflate to from however little", 413
+    ),
     Limit("batch_sizes", MOST_BATCHES, "batches", None, "batches in one request to POST /loss/identify", 422),
     Limit("conventions", LARGEST_LIMIT, "rows", None, "rows in one answer of GET /conventions", 400),
     Limit("errors", MOST_ERRORS, "places", None, "places that a problem lists; the others are counted", None),

@@ -125,9 +125,19 @@ def read(  # noqa: PLR0913 - where the text is, and what to heed
         )
     except (msgspec.MsgspecError, ValueError):
         found = None
-    if found is not None and (found.all() or not _has_negative_zeros(body, table, checkpoint)):
+    if found is not None and not (_has_zeros(found, checkpoint) and _has_negative_zeros(body, table, checkpoint)):
         return found
     return _second_look(name, body, table, scratch, checkpoint)
+
+
+def _has_zeros(found: NDArray[np.float64], checkpoint: Checkpoint) -> bool:
+    """Tell whether a number is 0, looking at a block at a time: the array may lie on disk."""
+    flat = found.reshape(-1)
+    for start in range(0, flat.size, BLOCK_BYTES):
+        checkpoint()
+        if not flat[start : start + BLOCK_BYTES].all():
+            return True
+    return False
 
 
 def _table(body: Body, start: int, stop: int, block_bytes: int) -> _Table:
