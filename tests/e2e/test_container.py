@@ -138,13 +138,19 @@ def test_it_is_not_root_and_can_write_nothing_of_its_own(container: str) -> None
 
 @pytest.mark.usefixtures("image")
 def test_it_ends_in_time_with_a_clean_log() -> None:
-    with a_container(*LOCKED_DOWN) as running:
+    with a_container(*LOCKED_DOWN, "--env=LOSSGRID_RATE_PER_MINUTE=600") as running:
         wait_until_healthy(running)
         with httpx.Client(base_url=address(running)) as client:  # its idle connection is open while the service ends
             assert client.get("/losses").status_code == 200
             assert seconds_to_stop(running) < SECONDS_TO_STOP
         log = run("logs", running)
     assert not re.search(r"Traceback|WARNING|ERROR|CRITICAL", log.stdout + log.stderr), log
+
+
+def test_the_log_warns_that_everybody_may_ask_without_a_bound(container: str) -> None:
+    log = run("logs", container)
+    assert (log.stdout + log.stderr).count("WARNING") == 1
+    assert "neither LOSSGRID_TOKENS_FILE nor LOSSGRID_RATE_PER_MINUTE is set" in log.stderr
 
 
 @pytest.mark.usefixtures("image")
