@@ -27,7 +27,7 @@ __all__ = ["BodyLimit", "Inflation"]
 LONGEST_LENGTH = 19
 """How many digits of a Content-Length are read; a longer one is counted like none."""
 
-LINGER_SECONDS = 1.0
+LINGER_SECONDS = 2.0
 """How long a client that still sends its refused body is listened to, so that it sees the answer before the close."""
 
 MOST_MEMBERS = 4096

@@ -8,38 +8,51 @@ import time
 from contextlib import ExitStack
 
 import httpx
+import numpy as np
 import pytest
 
-from tests.e2e.process import EXIT_SECONDS, running
+from tests.e2e.process import EXIT_SECONDS, Running, running
 from tests.e2e.test_server import TINY, everything, upload
+from tests.formats.files import npz
 
 
-def heavy() -> str:
-    """Write a batch that takes a second or so."""
-    rows = [[column / 7 for column in range(784)] for _ in range(1500)]
-    return json.dumps({"x": rows, "y": rows[::-1], "loss": "log_cosh", "include": ["elementwise"]})
+def heavy() -> bytes:
+    """Write a batch that is uploaded at once and takes half a second or so: its spectrum is asked for."""
+    x, y, mu, logvar = np.random.default_rng(0).random((4, 700, 700))
+    return npz(x=x, y=y, mu=mu, logvar=logvar)
+
+
+def accepted(server: Running) -> int:
+    """Count the requests whose bodies are there, and that are not answered yet."""
+    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    names = ("lossgrid_computing_requests ", "lossgrid_waiting_requests ")
+    return sum(int(float(line.split()[1])) for line in lines if line.startswith(names))
 
 
 def test_beside_stalled_uploads_what_computes_gets_its_whole_answer() -> None:
     body, answers = heavy(), list[httpx.Response]()
-    with running() as server, ExitStack() as stack:
+    with running(computing_threads=1) as server, ExitStack() as stack:
         for _ in range(5):
             stack.enter_context(upload(server, json.dumps(TINY).encode())[0])
 
         def ask() -> None:
-            headers = {"Content-Type": "application/json"}
-            answers.append(httpx.post(f"{server.url}/loss", content=body, headers=headers, timeout=30))
+            headers = {"Content-Type": "application/x-npz"}
+            target = f"{server.url}/loss?include=collapse"
+            answers.append(httpx.post(target, content=body, headers=headers, timeout=30))
 
         clients = [threading.Thread(target=ask) for _ in range(2)]
         for client in clients:
             client.start()
-        time.sleep(0.5)
+        deadline = time.monotonic() + 20
+        while accepted(server) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
         assert server.end(signal.SIGTERM, within=EXIT_SECONDS) == 0
         for client in clients:
             client.join()
         assert "Traceback" not in server.output()
     assert [answer.status_code for answer in answers] == [200, 200]
-    assert [len(answer.json()["elementwise"]) for answer in answers] == [1500, 1500]
+    assert [len(answer.json()["collapse"]["covariance_spectrum"]) for answer in answers] == [700, 700]
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"])
