@@ -100,6 +100,11 @@ class _Fold:
         NotFinite, OutOfDomain, Overflow
             The first chunk that was refused, in the order of the samples; or whatever a checkpoint raised.
         """
-        if self.errors:
-            raise self.errors[min(self.errors)]
-        return Tally.of_all(self.parts)
+        if not self.errors:
+            return Tally.of_all(self.parts)
+        first = self.errors[min(self.errors)]
+        self.errors.clear()  # each error leads to this fold by its traceback: the batch would outlive its request
+        try:
+            raise first
+        finally:
+            del first  # likewise
