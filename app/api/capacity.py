@@ -9,7 +9,6 @@ has the work stopped at its next checkpoint.
 import asyncio
 import contextlib
 import math
-import os
 import queue
 import threading
 import time
@@ -22,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from app.losses.checkpoint import Checkpoint
 from app.problems import COMPUTING_TOO_LONG, NOT_READY, OVER_CAPACITY, Kind, Problem, RefusedError
 
-__all__ = ["Capacity", "StoppedError", "cores"]
+__all__ = ["Capacity", "StoppedError"]
 
 T = TypeVar("T")
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -39,13 +38,6 @@ IDLE_THREAD_SECONDS = 10.0
 _LONGEST_RETRY_SECONDS: Final = 600
 _NEWEST: Final = 1 / 8
 """The weight of the newest service time in their moving average."""
-
-
-def cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # pragma: no cover - macOS and Windows
 
 
 class StoppedError(BaseException):
