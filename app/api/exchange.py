@@ -49,7 +49,8 @@ async def exchanged(
     """
     source, target = received(request.headers, request.url.query), accepted(request.headers)
     capacity.check()  # before a body is read that would be refused
-    with intake.workspace() as workspace:
+    workspace = intake.workspace()
+    try:
         body = await intake.collected(request.stream(), workspace, declared_length(request.scope) or 0)
         with staged(request, source, target) as (timed_source, timed_target):
 
@@ -57,4 +58,6 @@ async def exchanged(
                 return answer(body, timed_source, timed_target, checkpoint=checkpoint, scratch=workspace, **limits)
 
             content = await capacity.run(partial(workspace.through, whole), request.receive)
+    finally:
+        await intake.give_back(workspace)
     return Response(content, media_type=target.media_type)
