@@ -139,6 +139,22 @@ def test_a_refused_batch_is_let_go_at_once_however_many_of_its_chunks_were_refus
         gc.enable()
 
 
+def test_where_the_system_gives_no_thread_nothing_is_answered_and_the_next_batch_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, x = Threads(3), np.ones((40, 60_000))
+    batch = Batch.of({"x": x, "y": 0 * x})
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        with pytest.raises(MemoryError):
+            engine.run(batch, Objective.of())
+    assert engine.run(batch, Objective.of()).reconstruction.total.value == 40 * 60_000.0
+
+
 def test_batches_do_not_wait_for_each_other() -> None:
     engine, x = Threads(2), np.ones((40, 60_000))
     batch, wanted = Batch.of({"x": x, "y": 0 * x}), 40 * 60_000.0
