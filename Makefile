@@ -88,6 +88,7 @@ hostile: .venv/.dev ## the whole hostile corpus against a service that runs at U
 
 audit: .venv/.dev ## known vulnerabilities of the locked requirements, where their index can be reached
 	$(BIN)/python -m scripts.audit
+
 bench: .venv-bench/tools/.ready ## time and memory beside the usual service and the limit; BENCH=quick for a glance
 	$(BENCHMARKS) service $(if $(filter quick,$(BENCH)),--quick)
 

@@ -10,7 +10,10 @@ The rooms, from the ground up (imports run downhill, and a test holds them to it
 - ``conventions``  what real code bases do, as data
 - ``formats``      bytes in, arrays out, and back
 - ``engines``      who turns the crank: the fold of a batch into its tally
+- ``spool``        where bodies lie that are too large for memory, and what a request may hold of it
 - ``gates``        plain ASGI classes that decide who and what may enter
 - ``api``          HTTP, and nothing that computes; ``web`` the pages
-- ``main``         puts the rooms together; ``python -m app`` serves it
+- ``main``         puts the rooms together
+- ``protocol``     the reader of requests, on uvicorn's; ``server`` how uvicorn is run; ``workers`` several of them
+- ``__main__``     ``python -m app``: settings to the server; ``health_probe`` asks it whether it is alive
 """

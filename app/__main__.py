@@ -45,7 +45,7 @@ def main() -> int:
     except OSError as error:
         return _refuse(
             f"cannot listen on {settings.host} port {settings.port}: {(error.strerror or str(error)).lower()};"
-            " set LOSSGRID_HOST or LOSSGRID_PORT"
+            f" set {variable('host')} or {variable('port')}"
         )
     from app.gates.lines import configuration  # noqa: PLC0415 - likewise
     from app.gates.meters import folder_of_workers, forget, prepare  # noqa: PLC0415 - likewise
@@ -71,8 +71,11 @@ def main() -> int:
             head_seconds=settings.head_seconds,
             head_setting=variable("head_seconds"),
             head_bytes=settings.max_head_bytes,
+            head_bytes_setting=variable("max_head_bytes"),
             head_lines=settings.max_head_lines,
+            head_lines_setting=variable("max_head_lines"),
             chunks=settings.max_chunks,
+            chunks_setting=variable("max_chunks"),
             upload_grace_seconds=settings.upload_grace_seconds,
             upload_bytes_per_second=settings.min_upload_bytes_per_second,
             upload_setting=variable("min_upload_bytes_per_second"),

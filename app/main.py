@@ -11,7 +11,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from app import api, web
-from app.api.capacity import Capacity, cores
+from app.api.capacity import Capacity
 from app.api.document import DESCRIPTION, SUMMARY, TAGS, TITLE, openapi, version_of
 from app.api.errors import HANDLERS
 from app.api.sizes import Sizes
@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     spool = Spool(settings.spool_directory, setting=variable("spool_directory"))
     spool.sweep()
     capacity = Capacity(
-        at_once=settings.computing_threads or max(1, cores() // settings.workers),
+        at_once=settings.computing_threads or settings.cores_for_each,
         waiting=settings.max_waiting,
         seconds=settings.computing_seconds,
         waiting_setting=variable("max_waiting"),
@@ -90,7 +90,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             max_upload_bytes=settings.max_upload_bytes,
             max_expansion=settings.max_expansion,
             max_spectrum=settings.max_spectrum,
-            engine_threads=settings.engine_threads or max(1, cores() // settings.workers),
+            engine_threads=settings.engine_threads or settings.cores_for_each,
             capacity=capacity,
             listed_limits=limits(settings),
         ),

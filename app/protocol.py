@@ -87,9 +87,9 @@ class Limits:
     head_bytes: int = 64 * 1024
     head_lines: int = 100
     chunks: int = 65_536
-    head_bytes_setting: str = "LOSSGRID_MAX_HEAD_BYTES"
-    head_lines_setting: str = "LOSSGRID_MAX_HEAD_LINES"
-    chunks_setting: str = "LOSSGRID_MAX_CHUNKS"
+    head_bytes_setting: str = ""
+    head_lines_setting: str = ""
+    chunks_setting: str = ""
     upload_grace_seconds: float = 30
     upload_bytes_per_second: float = 1024
     upload_setting: str = ""

@@ -50,12 +50,12 @@ class Beyond:
     unit
         What is counted, where the name of the setting does not end with it.
     zero
-        What the value 0 stands for; None is no limit.
+        What the value 0 stands for, given all settings, if it is not the number 0; None is no limit.
     """
 
     status: int | None
     unit: str = ""
-    zero: Callable[[], int | None] = lambda: None
+    zero: Callable[["Settings"], int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Settings(BaseSettings):
     ] = ""
     rate_per_minute: Annotated[
         int,
-        Beyond(429, "requests per minute"),
+        Beyond(429, "requests per minute", lambda _: None),
         Field(
             ge=0,
             le=1_000_000,
@@ -189,7 +189,8 @@ class Settings(BaseSettings):
         Field(
             ge=1,
             le=2**31,
-            description="how many times its compressed size a member of an archive may inflate to, above 1 MiB",
+            description="how many times its compressed size a member of an archive may inflate to, above 1 MiB, and a"
+            " body with gzip, above 64 MiB",
         ),
     ] = 100
     spool_directory: Annotated[
@@ -256,17 +257,17 @@ class Settings(BaseSettings):
     ] = 2048
     computing_threads: Annotated[
         int,
-        Beyond(None, "requests", os.cpu_count),
+        Beyond(None, "requests", lambda settings: settings.cores_for_each),
         Field(
             ge=0,
             le=1024,
             description="how many requests each worker decodes and computes at once; 0 means one per core"
-            " of the machine, shared out among the workers",
+            " that the service may use, shared out among the workers",
         ),
     ] = 0
     engine_threads: Annotated[
         int,
-        Beyond(None, "threads", os.cpu_count),
+        Beyond(None, "threads", lambda settings: settings.cores_for_each),
         Field(
             ge=0,
             le=1024,
@@ -336,7 +337,7 @@ class Settings(BaseSettings):
     ] = 30
     min_upload_bytes_per_second: Annotated[
         int,
-        Beyond(408, "bytes per second"),
+        Beyond(408, "bytes per second", lambda _: None),
         Field(ge=0, le=2**20, description="least average speed of a body in bytes per second that takes longer"),
     ] = 1024
     idle_seconds: Annotated[
@@ -371,6 +372,18 @@ class Settings(BaseSettings):
         Literal["text", "json"],
         Field(description="how lines of the log are written: `text` for people, `json` for machines"),
     ] = "text"
+
+    @property
+    def cores_for_each(self) -> int:
+        """How many cores each worker has, at least one: those that this process may use, shared out."""
+        return max(1, _cores() // self.workers)
+
+
+def _cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # pragma: no cover - macOS and Windows
 
 
 class ImpossibleSettingsError(ValueError):
@@ -451,7 +464,9 @@ def limits(settings: Settings) -> list[Limit]:
     for name, field in Settings.model_fields.items():
         for mark in (one for one in field.metadata if isinstance(one, Beyond)):
             unit = mark.unit or name.rpartition("_")[2]
-            value = getattr(settings, name) or mark.zero()
+            value = getattr(settings, name)
+            if value == 0 and mark.zero is not None:
+                value = mark.zero(settings)
             found.append(Limit(name, value, unit, variable(name), f"{field.description}", mark.status))
     return found
 

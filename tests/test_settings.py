@@ -136,10 +136,22 @@ def test_a_limit_says_what_it_is_and_what_changes_it() -> None:
         assert row.unit
 
 
-def test_zero_is_what_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: None)
-    (threads,) = (limit for limit in limits(Settings()) if limit.name == "computing_threads")
-    assert (threads.value or 0) >= 1
+def test_zero_is_what_it_stands_for() -> None:
+    values = {limit.name: limit.value for limit in limits(Settings(max_waiting=0, bodies_in_memory_bytes=0))}
+    assert values["max_waiting"] == values["bodies_in_memory_bytes"] == 0
+    assert values["rate_per_minute"] is None
+    assert values["computing_threads"] == values["engine_threads"] == Settings().cores_for_each
+
+
+@pytest.mark.parametrize(("workers", "cores"), [(1, 6), (2, 3), (4, 1), (8, 1)])
+def test_workers_share_the_cores_that_the_service_may_use(
+    workers: int, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.settings._cores", lambda: 6)
+    settings = Settings(workers=workers)
+    assert settings.cores_for_each == cores
+    (threads,) = (limit for limit in limits(settings) if limit.name == "engine_threads")
+    assert threads.value == cores
 
 
 @pytest.mark.parametrize(("text", "parts"), [("", []), ("a", ["a"]), (" a , *.b,c ", ["a", "*.b", "c"])])

@@ -9,7 +9,6 @@ has the work stopped at its next checkpoint.
 import asyncio
 import contextlib
 import math
-import os
 import queue
 import threading
 import time
@@ -22,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from app.losses.checkpoint import Checkpoint
 from app.problems import COMPUTING_TOO_LONG, NOT_READY, OVER_CAPACITY, Kind, Problem, RefusedError
 
-__all__ = ["Capacity", "StoppedError", "cores"]
+__all__ = ["Capacity", "StoppedError"]
 
 T = TypeVar("T")
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -39,13 +38,6 @@ IDLE_THREAD_SECONDS = 10.0
 _LONGEST_RETRY_SECONDS: Final = 600
 _NEWEST: Final = 1 / 8
 """The weight of the newest service time in their moving average."""
-
-
-def cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # pragma: no cover - macOS and Windows
 
 
 class StoppedError(BaseException):
@@ -171,9 +163,13 @@ class Capacity:
         )
 
     def _start(self, job: "_Job[Any]") -> None:
-        """Give a job to a thread, and set its deadline."""
-        self._running[job] = job.loop.call_later(self.seconds, self._too_long, job)
-        self._threads.run(job.compute)
+        """Give a job to a thread, and set its deadline; who waits for it is told if there is no thread."""
+        try:
+            self._threads.run(job.compute)
+        except MemoryError as error:
+            job.give_up(error)
+        else:
+            self._running[job] = job.loop.call_later(self.seconds, self._too_long, job)
 
     def _too_long(self, job: "_Job[Any]") -> None:
         """Give a job up that has had its time; the thread is free when the work has noticed."""
@@ -288,16 +284,26 @@ class _Threads:
         self._free = 0  # threads without a task, less tasks without a thread
 
     def run(self, task: Callable[[], None]) -> None:
-        """Have something done in one of the threads; it may not raise."""
+        """Have something done in one of the threads; it may not raise.
+
+        Raises
+        ------
+        MemoryError
+            There is no thread, and the system gives none.
+        """
         with self._lock:
+            self._tasks.put(task)
+            if self._free <= 0 and self._count < self._most:
+                try:
+                    threading.Thread(target=self._serve, name="lossgrid-computing", daemon=True).start()
+                except RuntimeError as error:
+                    if not self._count:
+                        self._tasks.get_nowait()
+                        raise MemoryError from error
+                else:
+                    self._count += 1
+                    self._free += 1
             self._free -= 1
-            fresh = self._free < 0 and self._count < self._most
-            if fresh:
-                self._free += 1
-                self._count += 1
-        self._tasks.put(task)
-        if fresh:
-            threading.Thread(target=self._serve, name="lossgrid-computing", daemon=True).start()
 
     def _serve(self) -> None:
         """Do one thing after another, until there is none for a while."""

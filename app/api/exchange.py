@@ -4,19 +4,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.capacity import Capacity
 from app.api.negotiation import accepted, received
 from app.api.stages import staged
+from app.gates.asgi import declared_length
 from app.losses import Checkpoint
 from app.spool import Intake
 
 __all__ = ["exchanged"]
-
-_LONGEST_LENGTH = 19
 
 
 async def exchanged(
@@ -51,18 +49,15 @@ async def exchanged(
     """
     source, target = received(request.headers, request.url.query), accepted(request.headers)
     capacity.check()  # before a body is read that would be refused
-    with intake.workspace() as workspace:
-        body = await intake.collected(request.stream(), workspace, _declared(request.headers))
+    workspace = intake.workspace()
+    try:
+        body = await intake.collected(request.stream(), workspace, declared_length(request.scope) or 0)
         with staged(request, source, target) as (timed_source, timed_target):
 
             def whole(checkpoint: Checkpoint) -> bytes:
                 return answer(body, timed_source, timed_target, checkpoint=checkpoint, scratch=workspace, **limits)
 
             content = await capacity.run(partial(workspace.through, whole), request.receive)
+    finally:
+        await intake.give_back(workspace)
     return Response(content, media_type=target.media_type)
-
-
-def _declared(headers: Headers) -> int:
-    """Say how long the body is said to be, as it arrives; 0 if nothing is said."""
-    length = headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() and len(length) <= _LONGEST_LENGTH else 0

@@ -51,11 +51,19 @@ class Threads:
         ------
         NotFinite, OutOfDomain, Overflow
             As `run` of this module: it is the first chunk that counts, not the first thread to find one.
+        MemoryError
+            The system gives no thread.
         """
         fold = _Fold(batch, objective, checkpoint)
         chunks = len(fold.cuts)
         helpers = 0 if chunks < _FEWEST_CHUNKS else min(self._helpers, chunks // 2)
-        promises = [self._pool.submit(fold.work) for _ in range(helpers)]
+        promises = []
+        try:
+            for _ in range(helpers):
+                promises.append(self._pool.submit(fold.work))  # noqa: PERF401 - those that were made before one failed
+        except RuntimeError:
+            # A thread that there is may do all the same what none was begun for, and nobody would wait for it.
+            fold.give_up(MemoryError())
         fold.work()
         for promise in promises:
             if not promise.cancel():  # one that has not begun, because other batches have all the helpers, never will
@@ -87,6 +95,10 @@ class _Fold:
             except BaseException as error:  # noqa: BLE001 - it is raised by `tally`, in the thread that asked
                 self.errors[start] = error
 
+    def give_up(self, reason: BaseException) -> None:
+        """Begin no more chunks, and raise something in their place."""
+        self.errors[-1] = reason
+
     def _next(self) -> tuple[int, int] | None:
         """Take the next chunk. They are handed out in order: those before one that was refused are done, or in work."""
         with self.lock:
@@ -100,6 +112,11 @@ class _Fold:
         NotFinite, OutOfDomain, Overflow
             The first chunk that was refused, in the order of the samples; or whatever a checkpoint raised.
         """
-        if self.errors:
-            raise self.errors[min(self.errors)]
-        return Tally.of_all(self.parts)
+        if not self.errors:
+            return Tally.of_all(self.parts)
+        first = self.errors[min(self.errors)]
+        self.errors.clear()  # each error leads to this fold by its traceback: the batch would outlive its request
+        try:
+            raise first
+        finally:
+            del first  # likewise

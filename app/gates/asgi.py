@@ -1,15 +1,18 @@
 """The words of ASGI, as every gate uses them."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["App", "Message", "Receive", "Scope", "Send", "header_values", "path_of"]
+__all__ = ["App", "Message", "Receive", "Scope", "Send", "declared_length", "header_values", "path_of"]
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LONGEST_LENGTH: Final = 19
+"""How many digits of a Content-Length are read; a longer one is counted like none."""
 
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:
@@ -21,3 +24,9 @@ def path_of(scope: Scope) -> str:
     """Give the path of a request below the prefix under which a proxy shows the service."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))
+
+
+def declared_length(scope: Scope) -> int | None:
+    """Give how long the body of a request is said to be, as it arrives; None if nothing is said, or no number."""
+    length = b",".join(header_values(scope, b"content-length"))
+    return int(length) if length.isdigit() and len(length) <= LONGEST_LENGTH else None

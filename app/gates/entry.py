@@ -85,6 +85,10 @@ class Entry:
         if not message.get("more_body", False):
             self.ended = perf_counter()
 
+    def stages_so_far(self) -> list[tuple[str, float]]:
+        """List the stages: where nobody waits for the work any more, its thread may be adding one just now."""
+        return list(self.stages.items())
+
     @property
     def seconds(self) -> float:
         """How long it took until the answer was complete."""

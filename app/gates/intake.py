@@ -2,7 +2,7 @@
 
 Both gates work while the application reads: a body that nobody reads is neither counted nor inflated. A refusal is a
 `RefusedError`, raised where the application awaits the next piece; it unwinds to the gate `Journal`, which answers it.
-So the order is ``BodyLimit(Journal(OneHost(Silence(Inflation(app)))))``.
+So `BodyLimit` comes before that gate, and `Inflation` behind it; the order of all gates is in `app.main`.
 """
 
 import zlib
@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from app.gates.asgi import App, Message, Receive, Scope, Send, header_values
+from app.gates.asgi import App, Message, Receive, Scope, Send, declared_length, header_values
 from app.problems import (
     BODY_TOO_LARGE,
     MALFORMED_BODY,
@@ -23,9 +23,6 @@ from app.problems import (
 )
 
 __all__ = ["BodyLimit", "Inflation"]
-
-LONGEST_LENGTH = 19
-"""How many digits of a Content-Length are read; a longer one is counted like none."""
 
 LINGER_SECONDS = 2.0
 """How long a client that still sends its refused body is listened to, so that it sees the answer before the close."""
@@ -93,11 +90,11 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         most, setting = _limit(scope, self.others, (self.bytes, self.setting))
-        length = b",".join(header_values(scope, b"content-length"))
-        declared = int(length) if length.isdigit() and len(length) <= LONGEST_LENGTH else None
+        declared = declared_length(scope)
         # A rest of a declared, bounded body is thrown away by the server, and the connection lives on, if it may.
         bounded = declared is not None and declared <= most
-        complete = (bounded and not _closes(scope)) or (not length and not header_values(scope, b"transfer-encoding"))
+        has_body = header_values(scope, b"content-length") or header_values(scope, b"transfer-encoding")
+        complete = (bounded and not _closes(scope)) or not has_body
         count = 0
 
         async def receive_counted() -> Message:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 import prometheus_client
@@ -143,7 +144,7 @@ class Meters:
         if entry.bytes_in:
             received.inc(entry.bytes_in)
         sent.inc(entry.bytes_out)
-        for stage, took in entry.stages.items():
+        for stage, took in entry.stages_so_far():
             self._by_stage[stage].observe(took)
         if entry.problem:
             self._refusals.labels(entry.problem).inc()
@@ -167,20 +168,24 @@ class Meters:
 
 
 class Work:
-    """A request that waits to be computed, or is."""
+    """A request that waits to be computed, or is. It begins in a thread, and may end before that in another one."""
 
     def __init__(self, meters: Meters) -> None:
         self._gauges = [meters.computing, meters.waiting]
         self._now = self._gauges.pop()
         self._now.inc()
+        self._lock = Lock()
 
     def begin(self) -> None:
-        """Say that it waits no longer; only the first time counts."""
-        if self._gauges:
-            self._now.dec()
-            self._now = self._gauges.pop()
-            self._now.inc()
+        """Say that it waits no longer; only the first time counts, and only before the end."""
+        with self._lock:
+            if self._gauges:
+                self._now.dec()
+                self._now = self._gauges.pop()
+                self._now.inc()
 
     def end(self) -> None:
         """Say that it has ended."""
-        self._now.dec()
+        with self._lock:
+            self._gauges.clear()
+            self._now.dec()

@@ -1,8 +1,8 @@
 """How long a client may be silent while it sends a body.
 
 Only the body is watched: a gate is called when the head of a request is complete, so a head that never ends, or never
-begins, is for the protocol class that reads it. Nor is there a least speed: a byte now and then is progress, and what
-it may add up to is for the limits on size.
+begins, is for the protocol class that reads it. Nor is there a least speed here: a byte now and then is progress, and
+how much has to come in the long run is for the protocol class, too.
 """
 
 import anyio

@@ -36,7 +36,7 @@ class Traced:
             if message["type"] == "http.response.start":
                 entry = entry_of(scope)
                 told = {"url.path": entry.route, "lossgrid.request_id": entry.name, "lossgrid.problem": entry.problem}
-                stages = {f"lossgrid.{stage}_seconds": seconds for stage, seconds in entry.stages.items()}
+                stages = {f"lossgrid.{stage}_seconds": seconds for stage, seconds in entry.stages_so_far()}
                 span.set_attributes({name: value for name, value in {**told, **stages}.items() if value != ""})
             await send(message)
 

@@ -45,8 +45,19 @@ class Intake:
         self._writing = CapacityLimiter(writers)
 
     def workspace(self) -> Workspace:
-        """Give a request its room, to be used with ``with``."""
+        """Give a request its room, to be used with ``with``, or until `give_back`."""
         return Workspace(self.spool, self.allowance, threshold_bytes=self._threshold)
+
+    async def give_back(self, workspace: Workspace) -> None:
+        """Close a workspace that is on disk in a thread: to free gigabytes takes the system a while.
+
+        Whoever did its work has closed it, as a rule. It has not where no work was begun, or goes on without a client.
+        """
+        if workspace.is_on_disk:
+            with anyio.CancelScope(shield=True):
+                await self._aside(workspace.close)
+        else:
+            workspace.close()
 
     async def collected(
         self, pieces: AsyncIterable[bytes], workspace: Workspace, declared: int = 0
@@ -96,7 +107,7 @@ class Intake:
             return await self._aside(workspace.map, file) if file.size else b""
         finally:
             if file is not None:
-                with anyio.CancelScope(shield=True):  # in a thread too: to free gigabytes takes the system a while
+                with anyio.CancelScope(shield=True):  # likewise in a thread
                     await self._aside(file.close)
 
     async def _aside(self, function: Callable[..., T], *arguments: object) -> T:

@@ -3,7 +3,6 @@
 import mmap
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Lock
 from traceback import clear_frames
 from typing import Any, Final, Self, TypeVar
@@ -198,13 +197,25 @@ class Workspace:
     def close(self) -> None:
         """Give everything back: memory is no longer counted, and files are gone.
 
-        A file that somebody still refers to goes with the last reference. Closing twice is as good as once.
+        A file that somebody still looks at, such as a thread whose client has left, goes when this is called again, or
+        with the last reference. What looks for something in a map that is closed has a ValueError. Closing twice is as
+        good as once.
         """
         with self._lock:
             self._allowance.give(self._taken)
             self._held = self._taken = 0
             maps, self._maps = self._maps, []
+        viewed = []
         for one in maps:
             # Not by its last reference: that would hold every thread while the system frees gigabytes.
-            with suppress(BufferError):
+            try:
                 one.close()
+            except BufferError:
+                viewed.append(one)
+        with self._lock:
+            self._maps += viewed
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether there are files, which it may take a while to give back."""
+        return bool(self._maps)

@@ -133,6 +133,33 @@ def test_a_thread_that_has_been_promised_work_does_not_end(monkeypatch: pytest.M
     run(test)
 
 
+def test_where_there_is_no_thread_the_request_is_refused_and_its_place_is_free_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def test() -> None:
+        capacity = a_capacity(at_once=2)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", start)
+            for _ in range(3):
+                with pytest.raises(MemoryError):
+                    await capacity.run(lambda _: None, stays)
+        assert capacity.running_count == 0
+        work = Work()
+        first = asyncio.ensure_future(capacity.run(work, stays))
+        await until(work.begun.is_set)
+        with monkeypatch.context() as patched:  # a second thread is not to be had: the one that there is does both
+            patched.setattr(threading.Thread, "start", start)
+            second = asyncio.ensure_future(capacity.run(lambda _: "after it", stays))
+            await asyncio.sleep(0)
+        work.go.set()
+        assert [await first, await second] == ["done", "after it"]
+
+    run(test)
+
+
 def test_one_waits_and_the_next_is_refused() -> None:
     async def test() -> None:
         capacity, first, second = a_capacity(at_once=1, waiting=1), Work(), Work()

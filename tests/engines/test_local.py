@@ -1,7 +1,10 @@
 """The engine of one process: the fold over chunks is the tally of the whole, whoever works on it."""
 
+import gc
 import itertools
 import threading
+import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -112,6 +115,44 @@ def test_a_checkpoint_stops_all_threads(engine: Threads) -> None:
     with pytest.raises(InterruptedError):
         engine.run(Batch.of({"x": x, "y": x}), Objective.of(), stop_at_the_third)
     assert next(calls) <= 3 + 5  # at most one more of each thread
+
+
+def test_a_refused_batch_is_let_go_at_once_however_many_of_its_chunks_were_refused() -> None:
+    met = threading.Barrier(2, timeout=30)
+
+    def meet() -> None:  # so that both threads find a bad chunk
+        met.wait()
+
+    x = np.full((4, 60_000), np.nan)
+    kept = weakref.ref(x)
+    gc.disable()
+    try:
+        with pytest.raises(NotFinite) as caught:
+            Threads(2).run(Batch.of({"x": x, "y": x}), Objective.of(), meet)
+        caught.value.with_traceback(None)
+        del x, caught
+        until = time.monotonic() + 30
+        while kept() is not None and time.monotonic() < until:  # the helper lets go when it has said that it is done
+            time.sleep(0.01)
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_where_the_system_gives_no_thread_nothing_is_answered_and_the_next_batch_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, x = Threads(3), np.ones((40, 60_000))
+    batch = Batch.of({"x": x, "y": 0 * x})
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        with pytest.raises(MemoryError):
+            engine.run(batch, Objective.of())
+    assert engine.run(batch, Objective.of()).reconstruction.total.value == 40 * 60_000.0
 
 
 def test_batches_do_not_wait_for_each_other() -> None:

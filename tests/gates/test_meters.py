@@ -84,6 +84,10 @@ def test_a_request_waits_then_is_computed_then_is_gone() -> None:
         first.begin()
         assert now() == (1, 1)
     assert now() == (0, 0)
+    with meters.work() as late:
+        pass
+    late.begin()  # its client has left, and its thread has not noticed
+    assert now() == (0, 0)
 
 
 WORKER = """

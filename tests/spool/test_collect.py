@@ -3,6 +3,7 @@
 import asyncio
 import mmap
 import os
+import threading
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
@@ -138,3 +139,29 @@ def test_a_declared_body_that_has_no_room_is_refused_before_it_is_read(
     with intake.workspace() as workspace, pytest.raises(RefusedError) as caught:
         collected(intake, workspace, in_pieces(BODY, 400))
     assert caught.value.problem.kind is BODY_TOO_LARGE
+
+
+@pytest.mark.parametrize("threshold", [500, len(BODY)])
+def test_what_nobody_has_worked_on_is_given_back_by_another_thread_if_it_is_large(
+    tmp_path: Path, threshold: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake, threads = an_intake(tmp_path, threshold=threshold), list[int]()
+    close = Workspace.close
+
+    def close_and_tell(workspace: Workspace) -> None:
+        threads.append(threading.get_ident())
+        close(workspace)
+
+    monkeypatch.setattr(Workspace, "close", close_and_tell)
+
+    async def refused() -> None:
+        workspace = intake.workspace()
+        await intake.collected(arriving(in_pieces(BODY, 70_000)), workspace)
+        await intake.give_back(workspace)
+        assert not workspace.is_on_disk
+
+    before = open_files()
+    asyncio.run(refused())
+    assert open_files() == before
+    assert intake.allowance.left == 10**9
+    assert (threads == [threading.get_ident()]) is (threshold == len(BODY))

@@ -136,6 +136,20 @@ def test_a_file_that_is_still_looked_at_goes_afterwards(spool: Spool) -> None:
         array = workspace.empty(10_000)
         array[:] = 1
     assert array.sum() == 10_000
+    assert workspace.is_on_disk
+    del array
+    workspace.close()  # as the thread does that had a look at it, when it is done
+    assert not workspace.is_on_disk
+    assert mapped() == before
+
+
+@pytest.mark.usefixtures("_no_collector")
+def test_a_file_that_is_looked_at_until_nobody_has_the_workspace_goes_with_that(spool: Spool) -> None:
+    before = mapped()
+    with Workspace(spool, Allowance(0), threshold_bytes=0) as workspace:
+        array = workspace.empty(10_000)
+    del workspace
+    assert array[:] is not None
     del array
     assert mapped() == before
 
