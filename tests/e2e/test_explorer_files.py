@@ -199,3 +199,31 @@ def test_a_file_that_is_left_aside_is_named(server: Running, page: Page) -> None
     opened(page, server)
     drop(page, {"a.npz": npz(x=np.ones((2, 3)), y=np.zeros((2, 3))), "b.npz": npz(x=np.ones(2), y=np.ones(2))})
     expect(page.locator("#status")).to_contain_text("not read: b.npz")
+
+
+def test_a_file_that_is_read_slowly_does_not_take_the_place_of_a_newer_choice(server: Running, page: Page) -> None:
+    opened(page, server)
+    page.evaluate(
+        """() => {
+          const read = Blob.prototype.arrayBuffer;
+          window.done = false;
+          Blob.prototype.arrayBuffer = async function () {
+            await new Promise(resolve => setTimeout(resolve, 500));
+            setTimeout(() => { window.done = true; }, 200);
+            return read.call(this);
+          };
+        }"""
+    )
+    drop(page, {"slow.npz": npz(x=np.ones((2, 3)), y=np.zeros((2, 3)))})
+    page.locator("[data-sample=question_100x90]").click()
+    until(page, "() => window.done")
+    settled(page)
+    expect(page.locator("#status")).to_contain_text("signals")
+
+
+def test_more_directions_than_latents_are_not_promised(server: Running, page: Page) -> None:
+    wide = np.random.default_rng(0).normal(size=(20, 5)) * 10
+    opened(page, server)
+    drop(page, {"wide.npz": npz(x=wide, y=wide + 1, mu=np.ones((20, 2)), logvar=np.zeros((20, 2)))})
+    expect(page.locator("#verdict")).to_contain_text("It optimises R + K")
+    expect(page.locator("#verdict")).to_contain_text("could keep 5 directions, more than its 2 latents")

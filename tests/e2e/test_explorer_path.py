@@ -292,3 +292,24 @@ def test_a_number_with_a_typographic_minus_stands_in_links_and_calls(digits: Pag
 def test_the_page_says_how_near_an_explanation_has_to_come(digits: Page, typed: str, said: str) -> None:
     digits.locator("#panel-observed").fill(typed)
     expect(digits.locator("#panel-digits")).to_contain_text(said)
+
+
+WRITTEN = {
+    19008: ("19008", "19008"),
+    -19008.4: ("\N{MINUS SIGN}19008", "\N{MINUS SIGN}19008"),
+    0.000243: ("0.000243", "2.43e\N{MINUS SIGN}4"),
+    -1.25e-7: ("\N{MINUS SIGN}1.25e\N{MINUS SIGN}7", "\N{MINUS SIGN}1.25e\N{MINUS SIGN}7"),
+    3.18e300: ("3.18e300", "3.18e300"),
+    0.5: ("0.5", "0.5"),
+}
+"""A number, as the fold writes it and as the panels do."""
+
+
+def test_numbers_are_written_whole_and_without_hyphens(digits: Page) -> None:
+    script = """async values => {
+      const folder = new URL('.', document.querySelector('script[type=module]').src).href;
+      const { brief } = await import(`${folder}words.js`);
+      const { number } = await import(`${folder}panels/words.js`);
+      return values.map(value => [brief(value), number(value)]);
+    }"""
+    assert digits.evaluate(script, list(WRITTEN)) == [list(texts) for texts in WRITTEN.values()]

@@ -325,6 +325,7 @@ const open = (drawer) => {
 };
 
 const takeSample = (sample) => {
+  latest += 1;
   open(null);
   set({ sample, x: "", y: "", mu: "", logvar: "", at: 0 });
 };
@@ -347,6 +348,7 @@ numbers.addEventListener("submit", (event) => {
   event.preventDefault();
   const texts = Object.fromEntries(["x", "y", "mu", "logvar"].map((name) => [name, packText(numbers.elements[name].value)]));
   batchKey = "";
+  latest += 1;
   set({ sample: "numbers", at: 0, ...texts });
   if (asking === null) ask();
 });
@@ -354,6 +356,7 @@ numbers.addEventListener("submit", (event) => {
 // ---- files ----
 
 let gathered = {};
+let latest = 0; // the number of the newest choice of a batch: files that are still read for an older one are dropped
 
 const takeBatch = (next) => {
   gathered = {};
@@ -378,15 +381,19 @@ const takeFiles = async (files) => {
   open("files");
   problem = null;
   $("#problem").hidden = true;
+  latest += 1;
+  const mine = latest;
   let taken;
   try {
     taken = await fromFiles([...files], gathered);
   } catch (error) {
+    if (mine !== latest) return;
     const names = [...files].map((file) => file.name).join(", ");
     problem = new Problem({ title: "The browser cannot read this", detail: `${names}: ${error.message} A folder cannot be dropped; drop the files in it.` });
     showProblem();
     return;
   }
+  if (mine !== latest) return;
   if (taken.batch) {
     takeBatch(taken.batch);
     return;
