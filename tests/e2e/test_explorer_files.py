@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Screenshot
-from tests.e2e.explorer import PAINTED, PIXELS, VERSION_2, cell, drop, opened, settled, totals, until
+from tests.e2e.explorer import PAINTED, PIXELS, VERSION_2, cell, drop, opened, settled, total, totals, until
 from tests.e2e.process import Running
 from tests.formats.files import npy, npz, safetensors
 
@@ -180,3 +180,50 @@ def test_a_link_to_somebodys_file_says_what_is_missing(server: Running, page: Pa
     drop(page, FILES["npz"])
     settled(page)
     expect(cell(page, VERSION_2)).to_be_checked()
+
+
+def test_the_way_back_leads_to_the_files(server: Running, page: Page) -> None:
+    opened(page, server)
+    drop(page, {"mine.npz": npz(x=np.ones((2, 3)), y=np.zeros((2, 3)))})
+    expect(page.locator("#status")).to_contain_text("mine.npz")
+    settled(page)
+    page.locator("article a[href='#sample=question_100x90&variant=sum_mean']").click()
+    expect(page.locator("#status")).to_contain_text("signals")
+    page.go_back()
+    expect(page.locator("#status")).to_contain_text("mine.npz")
+    settled(page)
+    assert total(page) == 3
+
+
+def test_a_file_that_is_left_aside_is_named(server: Running, page: Page) -> None:
+    opened(page, server)
+    drop(page, {"a.npz": npz(x=np.ones((2, 3)), y=np.zeros((2, 3))), "b.npz": npz(x=np.ones(2), y=np.ones(2))})
+    expect(page.locator("#status")).to_contain_text("not read: b.npz")
+
+
+def test_a_file_that_is_read_slowly_does_not_take_the_place_of_a_newer_choice(server: Running, page: Page) -> None:
+    opened(page, server)
+    page.evaluate(
+        """() => {
+          const read = Blob.prototype.arrayBuffer;
+          window.done = false;
+          Blob.prototype.arrayBuffer = async function () {
+            await new Promise(resolve => setTimeout(resolve, 500));
+            setTimeout(() => { window.done = true; }, 200);
+            return read.call(this);
+          };
+        }"""
+    )
+    drop(page, {"slow.npz": npz(x=np.ones((2, 3)), y=np.zeros((2, 3)))})
+    page.locator("[data-sample=question_100x90]").click()
+    until(page, "() => window.done")
+    settled(page)
+    expect(page.locator("#status")).to_contain_text("signals")
+
+
+def test_more_directions_than_latents_are_not_promised(server: Running, page: Page) -> None:
+    wide = np.random.default_rng(0).normal(size=(20, 5)) * 10
+    opened(page, server)
+    drop(page, {"wide.npz": npz(x=wide, y=wide + 1, mu=np.ones((20, 2)), logvar=np.zeros((20, 2)))})
+    expect(page.locator("#verdict")).to_contain_text("It optimises R + K")
+    expect(page.locator("#verdict")).to_contain_text("could keep 5 directions, more than its 2 latents")

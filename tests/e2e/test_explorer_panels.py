@@ -421,7 +421,7 @@ def test_the_digits_say_how_near_an_explanation_has_to_come(panels: Panels) -> N
     script = "async typed => { const { read } = await import('./identify.js'); return typed.map(read); }"
     found = panels.page.evaluate(script, list(TYPED))
     for (text, (value, rtol)), seen in zip(TYPED.items(), found, strict=True):
-        assert seen == {"value": value, "rtol": pytest.approx(rtol, rel=1e-12)}, text
+        assert (seen["value"], seen["rtol"]) == (value, pytest.approx(rtol, rel=1e-12)), text
 
 
 def test_what_is_no_number_is_not_sent(panels: Panels, digits: dict[str, Any]) -> None:

@@ -247,3 +247,69 @@ def run(call: str, language: str) -> dict[str, Any]:
     done = subprocess.run(command, cwd=SAMPLES, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603 - shown by our page
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def test_an_impossible_option_gives_way_to_what_is_shown(digits: Page) -> None:
+    beta = digits.locator("input[name=beta]")
+    beta.fill("")
+    expect(beta).to_have_attribute("aria-invalid", "true")
+    beta.blur()
+    expect(beta).to_have_value("1")
+    expect(beta).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_the_slider_is_read_out_as_beta_and_not_as_its_logarithm(digits: Page) -> None:
+    digits.locator("input[name=beta]").fill("100")
+    expect(digits.locator("input[name=beta-slider]")).to_have_attribute("aria-valuetext", "100")
+
+
+def test_a_number_that_is_being_typed_is_left_alone(digits: Page) -> None:
+    observed = digits.locator("#panel-observed")
+    observed.fill("17.07")
+    observed.press("Enter")
+    expect(digits.locator("#chart-identify .panel-verdict")).to_be_visible()
+    observed.fill("16.0")
+    choose(digits, VERSION_2)
+    expect(digits.locator("#chart-beta .panel-finding")).to_contain_text("Version 2")
+    expect(observed).to_have_value("16.0")
+    observed.fill("what")
+    observed.press("Enter")
+    expect(observed).to_have_attribute("aria-invalid", "true")
+    expect(digits.locator("#chart-identify .panel-verdict")).to_have_count(0)
+
+
+def test_a_number_with_a_typographic_minus_stands_in_links_and_calls(digits: Page) -> None:
+    digits.locator("#panel-observed").fill("\N{MINUS SIGN}0.5")
+    digits.locator("#panel-observed").press("Enter")
+    expect(digits).to_have_url(re.compile("observed=-0.5$"))
+    expect(digits.locator("#code pre").last).to_contain_text("observed=-0.5&")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("17.07", "half a unit of its last digit"), ("1", "the most that is asked for"), ("0.00", "only exact zeros")],
+)
+def test_the_page_says_how_near_an_explanation_has_to_come(digits: Page, typed: str, said: str) -> None:
+    digits.locator("#panel-observed").fill(typed)
+    expect(digits.locator("#panel-digits")).to_contain_text(said)
+
+
+WRITTEN = {
+    19008: ("19008", "19008"),
+    -19008.4: ("\N{MINUS SIGN}19008", "\N{MINUS SIGN}19008"),
+    0.000243: ("0.000243", "2.43e\N{MINUS SIGN}4"),
+    -1.25e-7: ("\N{MINUS SIGN}1.25e\N{MINUS SIGN}7", "\N{MINUS SIGN}1.25e\N{MINUS SIGN}7"),
+    3.18e300: ("3.18e300", "3.18e300"),
+    0.5: ("0.5", "0.5"),
+}
+"""A number, as the fold writes it and as the panels do."""
+
+
+def test_numbers_are_written_whole_and_without_hyphens(digits: Page) -> None:
+    script = """async values => {
+      const folder = new URL('.', document.querySelector('script[type=module]').src).href;
+      const { brief } = await import(`${folder}words.js`);
+      const { number } = await import(`${folder}panels/words.js`);
+      return values.map(value => [brief(value), number(value)]);
+    }"""
+    assert digits.evaluate(script, list(WRITTEN)) == [list(texts) for texts in WRITTEN.values()]

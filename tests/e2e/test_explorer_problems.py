@@ -194,3 +194,29 @@ def test_a_service_that_is_busy_may_be_asked_again(server: Running, page: Page, 
     settled(page)
     expect(page.locator("#total span")).to_contain_text("+ 2 ×")
     complaints.clear()
+
+
+def test_a_json_file_is_sent_as_it_is(server: Running, page: Page, complaints: list[str]) -> None:
+    opened(page, server)
+    drop(page, {"huge.json": b'{"x": [[1e400, 2]], "y": [[1, 2]]}'})
+    expect(page.locator("#problem")).to_contain_text("x[0][0] is a number out of range")
+    only_refusals(complaints)
+
+
+def test_what_the_browser_cannot_read_is_said(server: Running, page: Page) -> None:
+    """A folder that is dropped is a file whose reading fails."""
+    opened(page, server)
+    page.evaluate("() => { Blob.prototype.arrayBuffer = async () => { throw new Error('it is a folder.'); }; }")
+    drop(page, {"folder.npz": b""})
+    expect(page.locator("#problem")).to_contain_text("folder.npz: it is a folder.")
+
+
+def test_a_loss_that_is_refused_leaves_the_focus_in_the_list(
+    server: Running, page: Page, complaints: list[str]
+) -> None:
+    opened(page, server, "sample=numbers&x=0,5&y=1,2")
+    page.locator("select[name=loss]").focus()
+    page.locator("select[name=loss]").select_option("binary_cross_entropy")
+    expect(page.locator("#problem")).to_be_visible()
+    expect(page.locator("select[name=loss]")).to_be_focused()
+    only_refusals(complaints)

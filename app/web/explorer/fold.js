@@ -52,11 +52,12 @@ export const makeFold = (figure, { choose, look }) => {
   const strips = (term, symbol, axis) => {
     for (const first of REDUCTIONS) {
       const button = h("button", { type: "button", class: "reduce", "aria-pressed": "false", onclick: () => pick(term, first, null) }, first);
+      button.setAttribute("aria-label", `${first} over the ${axis}`);
       button.title = `${first} over the ${axis}`;
       const head = h("div", { class: "head" }, button);
       const made = plate(`${term}.${first}`, Bars, head, `${symbol}, ${first} over ${axis}`, `${term}-${first}`);
       made.button = button;
-      const group = h("div", { class: "chips" });
+      const group = h("div", { class: "chips", role: "group", "aria-label": `${first} over the ${axis}, then over the batch` });
       for (const second of ["mean", "sum"]) {
         const id = `${first}_${second}`;
         const value = h("b", {}, "");

@@ -64,14 +64,20 @@ export const verdict = (answer, variant) => {
     const rest = row.scale === 1 ? "The others differ from it by a constant factor" : `Its gradients are ${brief(row.scale)} times those of Version 1`;
     return [h("strong", {}, known), `${rest}: a learning rate in disguise, and the same optimum.`];
   }
-  const words = [h("strong", {}, known), "It optimises ", h("strong", {}, `R + ${brief(row.effective_beta)} K`)];
+  const words = [h("strong", {}, known), "It optimises ", h("strong", {}, row.effective_beta === 1 ? "R + K" : `R + ${brief(row.effective_beta)} K`)];
   const forecast = answer.collapse?.variants[variant];
   if (forecast && forecast.kl_upper_bound !== null) {
     const left = forecast.linear_directions;
+    const latents = answer.shape.latent_count;
+    const kept = `${left} ${left === 1 ? "direction" : "directions"}`;
     words.push(
       `: a decoder variance of ${brief(row.implied_decoder_variance)}, where ${brief(answer.optimal_decoder_variance)} would fit. At its optimum the latents carry at most `,
       h("strong", {}, `${brief(forecast.kl_upper_bound)} nat`),
-      left === 0 ? ", and a linear model collapses whole." : `, and a linear model keeps ${left} ${left === 1 ? "direction" : "directions"}.`,
+      left === 0
+        ? ", and a linear model collapses whole."
+        : left > latents
+          ? `, and a linear model could keep ${kept}, more than its ${latents} ${latents === 1 ? "latent" : "latents"}.`
+          : `, and a linear model keeps ${kept}.`,
     );
   } else words.push(".");
   if (!row.batch_reductions_agree) words.push(" One term is averaged over the batch and the other summed: this number changes with the batch size.");

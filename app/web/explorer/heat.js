@@ -283,14 +283,15 @@ export class Bars extends Plate {
       const to = Math.max(from + 1, Math.floor(((line + 1) * this.rows) / lines));
       let row = from;
       for (let other = from; other < to; other += 1) if (Math.abs(this.values[other]) > Math.abs(this.values[row])) row = other;
-      const top = line * tall + gap / 2;
+      const top = Math.round(line * tall + gap / 2); // whole pixels: else bars that touch show seams
+      const high = Math.max(1, Math.round((line + 1) * tall - gap / 2) - top);
       const end = across(this.values[row]);
       const start = this.first ? across(this.first.values[row]) : zero;
       context.fillStyle = second;
-      context.fillRect(Math.min(start, end), top, Math.max(Math.abs(end - start), 0.5 * ratio), tall - gap);
+      context.fillRect(Math.min(start, end), top, Math.max(Math.abs(end - start), 0.5 * ratio), high);
       if (this.first) {
         context.fillStyle = first;
-        context.fillRect(Math.min(zero, start), top, Math.abs(start - zero), tall - gap);
+        context.fillRect(Math.min(zero, start), top, Math.abs(start - zero), high);
       }
     }
     this.paintPoint(place);

@@ -81,14 +81,14 @@ const fromDocument = (bytes, name) => {
       delete rest[option];
     }
   }
-  const content = new Blob([JSON.stringify(rest)]);
+  const moved = Object.keys(options).length > 0 || "include" in document;
+  const content = new Blob([moved ? JSON.stringify(rest) : bytes]); // as it is where it can be: 1e400 would become null
   let arrays = {};
   try {
     arrays = drawable(Object.fromEntries(ARRAYS.filter((name) => Array.isArray(rest[name])).map((name) => [name, matrix(rest[name])])));
   } catch {
     // Nested too deeply: as above.
   }
-  const moved = Object.keys(options).length > 0 || "include" in document;
   return {
     title: described(name, arrays),
     arrays,
@@ -112,7 +112,9 @@ export const fromFiles = async (files, known = {}) => {
   if (whole) {
     const bytes = new Uint8Array(await whole.arrayBuffer());
     const name = whole.name.toLowerCase();
-    return { batch: name.endsWith(".json") ? fromDocument(bytes, whole.name) : await fromArchive(bytes, whole.name) };
+    const batch = name.endsWith(".json") ? fromDocument(bytes, whole.name) : await fromArchive(bytes, whole.name);
+    const others = files.filter((file) => file !== whole).map((file) => file.name);
+    return { batch: others.length ? { ...batch, title: `${batch.title}; not read: ${others.join(", ")}` } : batch };
   }
   const roles = { ...known };
   const unclear = [];

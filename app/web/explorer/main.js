@@ -28,6 +28,7 @@ let losses = [];
 let conventions = [];
 let batch = null;
 let batchKey = "";
+let own = null; // the batch of somebody's own files, for the way back to it
 let answer = null;
 let problem = null;
 let asking = null; // what aborts the request under way
@@ -92,6 +93,7 @@ const prepare = async () => {
   const key = keyOf(state);
   let next = null;
   if (state.sample === "numbers") next = fromNumbers({ x: state.x, y: state.y, mu: state.mu, logvar: state.logvar });
+  else if (state.sample === "file") next = own;
   else if (state.sample in SAMPLES) next = await fromSample(state.sample, bench.dataset.files, service);
   if (key !== keyOf(state)) return;
   batch = next;
@@ -106,6 +108,7 @@ const ask = async () => {
   const slow = setTimeout(() => say("Asking …"), 400);
   try {
     await Promise.all([ready, prepare()]);
+    if (mine.signal.aborted) return;
     if (!batch) {
       answer = null;
       problem = null;
@@ -252,7 +255,8 @@ const showProblem = () => {
   const again = PASSING.includes(problem.status) ? h("button", { type: "button", onclick: ask }, "Ask again") : "";
   const more = problem.status === 401 ? tokenForm() : h("p", { class: "ways" }, again, link);
   place.replaceChildren(h("strong", {}, problem.title), h("p", {}, problem.detail), items.length > 1 ? h("ul", {}, ...items) : "", more);
-  if (!PASSING.includes(problem.status)) place.focus({ preventScroll: true }); // not while somebody moves a slider of a service that is gone
+  // Not while somebody walks through the losses or types a beta, nor for a service that is gone: the alert is read out anyway.
+  if (!PASSING.includes(problem.status) && !form.contains(document.activeElement)) place.focus({ preventScroll: true });
   place.scrollIntoView({ block: "nearest" });
 };
 
@@ -282,14 +286,18 @@ const slider = form.elements["beta-slider"];
 const showControls = () => {
   for (const name of ["loss", "delta", "variance", "beta"]) {
     const control = form.elements[name];
-    if (document.activeElement !== control) control.value = String(state[name]);
+    if (document.activeElement === control) continue;
+    control.value = String(state[name]);
+    control.removeAttribute("aria-invalid");
   }
   slider.value = String(state.beta > 0 ? Math.log10(state.beta) : slider.min);
+  slider.setAttribute("aria-valuetext", String(state.beta)); // not its logarithm
   const row = lossRow();
   for (const label of form.querySelectorAll("[data-parameter]")) label.hidden = !(label.dataset.parameter in (row?.parameters ?? {}));
   if (row) {
     form.elements.loss.value = row.name;
-    $("#formula").textContent = `ℓ = ${row.formula.text.replaceAll("^2", "²")}`;
+    const { text } = row.formula;
+    $("#formula").textContent = `ℓ = ${text.replaceAll("^2", "²")}${/\be\b/.test(text) ? "   with e = x − y" : ""}`;
     $("#formula").title = row.note ?? "";
   }
   for (const button of document.querySelectorAll(".sources button")) {
@@ -308,6 +316,7 @@ for (const name of ["delta", "variance", "beta"]) {
     control.setAttribute("aria-invalid", String(value === undefined));
     if (value !== undefined) set({ [name]: value }, true);
   });
+  control.addEventListener("blur", () => setTimeout(showControls)); // what cannot be gives way to what is shown
 }
 
 const open = (drawer) => {
@@ -316,6 +325,7 @@ const open = (drawer) => {
 };
 
 const takeSample = (sample) => {
+  latest += 1;
   open(null);
   set({ sample, x: "", y: "", mu: "", logvar: "", at: 0 });
 };
@@ -338,6 +348,7 @@ numbers.addEventListener("submit", (event) => {
   event.preventDefault();
   const texts = Object.fromEntries(["x", "y", "mu", "logvar"].map((name) => [name, packText(numbers.elements[name].value)]));
   batchKey = "";
+  latest += 1;
   set({ sample: "numbers", at: 0, ...texts });
   if (asking === null) ask();
 });
@@ -345,6 +356,7 @@ numbers.addEventListener("submit", (event) => {
 // ---- files ----
 
 let gathered = {};
+let latest = 0; // the number of the newest choice of a batch: files that are still read for an older one are dropped
 
 const takeBatch = (next) => {
   gathered = {};
@@ -355,6 +367,7 @@ const takeBatch = (next) => {
     if (parsed !== undefined) found[name] = parsed;
   }
   state = { ...state, sample: "file", x: "", y: "", mu: "", logvar: "", at: 0, ...found };
+  own = next;
   batch = next;
   batchKey = keyOf(state);
   answer = null;
@@ -368,7 +381,19 @@ const takeFiles = async (files) => {
   open("files");
   problem = null;
   $("#problem").hidden = true;
-  const taken = await fromFiles([...files], gathered);
+  latest += 1;
+  const mine = latest;
+  let taken;
+  try {
+    taken = await fromFiles([...files], gathered);
+  } catch (error) {
+    if (mine !== latest) return;
+    const names = [...files].map((file) => file.name).join(", ");
+    problem = new Problem({ title: "The browser cannot read this", detail: `${names}: ${error.message} A folder cannot be dropped; drop the files in it.` });
+    showProblem();
+    return;
+  }
+  if (mine !== latest) return;
   if (taken.batch) {
     takeBatch(taken.batch);
     return;

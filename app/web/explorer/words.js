@@ -1,11 +1,12 @@
 /** How numbers, variants and places are written on the page. */
 
-/** Four significant digits, as short as they go: 0.01241, 15.66, 1.2e+4. */
+/** Four significant digits, as short as they go, but no integer rounded: 0.01241, 15.66, 19008, 1.2e5. */
 export const brief = (value) => {
   if (value === null || value === undefined || Number.isNaN(value)) return "—";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e5 || size < 1e-4) return value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e").replace("-", "−");
+  if (size >= 1e5 || size < 1e-4) return value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e").replaceAll("-", "−");
+  if (size >= 1e4) return String(Math.round(value)).replace("-", "−");
   return String(Number(value.toPrecision(4))).replace("-", "−");
 };
 

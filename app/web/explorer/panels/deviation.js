@@ -130,7 +130,7 @@ export function mount(element, view) {
     const chosen = now.rows.find((row) => row.variant === state.variant);
     panel.say(
       ...(best === 0
-        ? ["The reconstruction is exact: the best standard deviation is 0, and every variant assumes more."]
+        ? [`The reconstruction is exact: the best standard deviation is 0, ${chosen?.assumed === 0 ? "and beta 0 assumes just that" : "and every variant assumes more"}.`]
         : chosen
           ? sentence(chosen.variant, chosen.assumed, now.best)
           : []),

@@ -7,16 +7,23 @@ const LARGEST = 0.1; // what the service takes as rtol at most ...
 const SMALLEST = 1e-12; // ... and a sensible least, for who pastes all digits of a double
 const ZERO = 1e-4; // for an observed 0, which only exact zeros match
 
-/** Read a typed number: its value, and the relative error that its digits leave open; null if it is no number. */
+/** Give what was typed as a number is written in a query: without spaces around it, a minus sign as a hyphen. */
+const plain = (text) => text.trim().replaceAll("−", "-");
+
+/**
+ * Read a typed number: its value, the relative error within which it is to be explained, and whether that is what its
+ * digits leave open (`exact`), or the nearest that the service takes; null if it is no number.
+ */
 export function read(text) {
-  const typed = text.trim().replace("−", "-");
+  const typed = plain(text);
   const parts = /^[+-]?(?:\d+(?:\.(\d*))?|\.(\d+))(?:[eE]([+-]?\d+))?$/.exec(typed);
   const value = Number(typed);
   if (!parts || !Number.isFinite(value)) return null;
-  if (value === 0) return { value, rtol: ZERO };
+  if (value === 0) return { value, rtol: ZERO, exact: false };
   const places = (parts[1] ?? parts[2] ?? "").length - Number(parts[3] ?? 0);
-  const half = 10 ** -places / 2;
-  return { value, rtol: Math.min(LARGEST, Math.max(SMALLEST, half / Math.abs(value))) };
+  const open = 10 ** -places / 2 / Math.abs(value);
+  const rtol = Math.min(LARGEST, Math.max(SMALLEST, open));
+  return { value, rtol, exact: rtol === open };
 }
 
 /**
@@ -28,6 +35,7 @@ export function read(text) {
 export function mount(element, view) {
   const panel = frame(element, { name: "identify", title: "My code printed …" });
   let now = null; // the answer of the batch that is shown, and the catalogue
+  let given = ""; // the number that the page's state held last: one that is typed now is left alone
   let asked = 0; // the number of the newest question: answers to older ones are dropped
 
   const input = make("input", { type: "text", id: "panel-observed", inputmode: "decimal", autocomplete: "off", spellcheck: "false", "aria-describedby": "panel-digits" });
@@ -48,14 +56,24 @@ export function mount(element, view) {
     input.removeAttribute("aria-invalid");
     if (!input.value.trim()) digits.textContent = "Type all the digits that were printed: they say how near an explanation has to come.";
     else if (!typed) digits.textContent = "Digits with a point, and an exponent if there is one: 0.0231 or 2.31e-2.";
-    else digits.textContent = `Taken as ${input.value.trim()}, give or take half a unit of its last digit: a relative error of ${number(typed.rtol, 2)}.`;
+    else if (typed.value === 0) digits.textContent = "Taken as zero, which only exact zeros explain.";
+    else digits.textContent = `Taken as ${input.value.trim()}, give or take ${typed.exact ? "half a unit of its last digit: " : ""}a relative error of ${number(typed.rtol, 2)}${typed.rtol === LARGEST ? ", the most that is asked for; more digits tell more" : ""}.`;
     return typed;
+  }
+
+  /** Take the explanations away, and drop those that are under way. */
+  function forget() {
+    asked += 1;
+    button.disabled = false;
+    out.removeAttribute("aria-busy");
+    out.replaceChildren();
   }
 
   function ask() {
     const typed = hint();
     if (!typed) {
       input.setAttribute("aria-invalid", "true");
+      forget(); // what stands below would be the explanation of another number
       input.focus();
       return;
     }
@@ -63,7 +81,8 @@ export function mount(element, view) {
     const mine = asked;
     out.setAttribute("aria-busy", "true");
     button.disabled = true;
-    view.observed?.(input.value.trim());
+    given = plain(input.value);
+    view.observed?.(given);
     view.service
       .identify(typed.value, typed.rtol)
       .then(explained, refused)
@@ -146,17 +165,13 @@ export function mount(element, view) {
     const changed = !first && now.answer !== state.answer;
     now = { answer: state.answer, catalogue: byId(state.conventions) };
     if (first) panel.say("Type a number that somebody's code printed for this batch, and see which losses, reductions and factors give it, and whose code computes them.");
-    if (changed) {
-      asked += 1; // an answer that is still under way is for another batch
-      button.disabled = false;
-      out.removeAttribute("aria-busy");
-      out.replaceChildren();
-    }
-    const given = state.observed === undefined || state.observed === null ? "" : String(state.observed);
-    if (given !== "" && given !== input.value.trim()) {
-      input.value = given;
-      ask();
-    }
+    if (changed) forget(); // an answer that is still under way is for another batch
+    const held = state.observed === undefined || state.observed === null ? "" : String(state.observed);
+    if (held === given) return;
+    given = held;
+    if (held === "" || held === plain(input.value)) return;
+    input.value = held;
+    ask();
   }
 
   return { update };

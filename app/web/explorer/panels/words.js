@@ -12,6 +12,10 @@ const VERSIONS = {
 /** Write a number with three digits, and with a power of ten where zeros would hide it; "–" for none. */
 export function number(value, digits = 3) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  return spelt(value, digits).replaceAll("-", "−"); // at a hyphen, a line may break
+}
+
+function spelt(value, digits) {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) {
     const [mantissa, power] = value.toExponential(digits - 1).split("e");
