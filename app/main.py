@@ -4,6 +4,7 @@ import os
 from functools import cache, partial
 from pathlib import Path
 
+import anyio._backends._asyncio  # noqa: F401 - what anyio loads with the first upload; there may be no file left then
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
 from fastapi.routing import iter_route_contexts
@@ -124,7 +125,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             _host(settings),
             *_access(settings),
             Middleware(Silence, seconds=settings.silence_seconds, setting=variable("silence_seconds")),
-            Middleware(Inflation, bytes=largest, setting=setting, others=uploads),
+            Middleware(
+                Inflation,
+                bytes=largest,
+                setting=setting,
+                others=uploads,
+                expansion=settings.max_expansion,
+                expansion_setting=variable("max_expansion"),
+            ),
             Middleware(HeadAsGet),
         ],
     )

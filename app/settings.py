@@ -189,7 +189,8 @@ class Settings(BaseSettings):
         Field(
             ge=1,
             le=2**31,
-            description="how many times its compressed size a member of an archive may inflate to, above 1 MiB",
+            description="how many times its compressed size a member of an archive may inflate to, above 1 MiB, and"
+            " a body under gzip, above 64 MiB",
         ),
     ] = 100
     spool_directory: Annotated[

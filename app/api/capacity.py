@@ -173,22 +173,29 @@ class Capacity:
     def _start(self, job: "_Job[Any]") -> None:
         """Give a job to a thread, and set its deadline."""
         self._running[job] = job.loop.call_later(self.seconds, self._too_long, job)
-        self._threads.run(job.compute)
+        if not self._threads.run(job.compute):
+            self._running.pop(job).cancel()
+            job.give_up(MemoryError())
 
     def _too_long(self, job: "_Job[Any]") -> None:
         """Give a job up that has had its time; the thread is free when the work has noticed."""
         detail = f"The computation took more than {self.seconds:g} s ({self.seconds_setting})."
+        self._learn(self.seconds)  # at least
         job.give_up(self._refusal(COMPUTING_TOO_LONG, detail))
 
     def _done(self, job: "_Job[Any]", seconds: float) -> None:
         """Go on with the next request."""
         self._running.pop(job).cancel()
         if not job.stop.asked:
-            self._average = seconds if self._average is None else self._average + (seconds - self._average) * _NEWEST
+            self._learn(seconds)
         while self._queue and len(self._running) < self.at_once:
             waiting = self._queue.popleft()
             if not waiting.answer.done():
                 self._start(waiting)
+
+    def _learn(self, seconds: float) -> None:
+        """Take a computation into the average."""
+        self._average = seconds if self._average is None else self._average + (seconds - self._average) * _NEWEST
 
 
 class _Stop:
@@ -287,8 +294,14 @@ class _Threads:
         self._count = 0
         self._free = 0  # threads without a task, less tasks without a thread
 
-    def run(self, task: Callable[[], None]) -> None:
-        """Have something done in one of the threads; it may not raise."""
+    def run(self, task: Callable[[], None]) -> bool:
+        """Have something done in one of the threads; it may not raise.
+
+        Returns
+        -------
+        bool
+            Whether it will be done: not if there is no thread, and the system has no room for one.
+        """
         with self._lock:
             self._free -= 1
             fresh = self._free < 0 and self._count < self._most
@@ -297,7 +310,17 @@ class _Threads:
                 self._count += 1
         self._tasks.put(task)
         if fresh:
-            threading.Thread(target=self._serve, name="lossgrid-computing", daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, name="lossgrid-computing", daemon=True).start()
+            except (RuntimeError, MemoryError):  # the first is what Python says if the system gives no thread
+                with self._lock:
+                    self._free -= 1
+                    self._count -= 1
+                    if not self._count:
+                        self._free += 1
+                        self._tasks.get_nowait()
+                        return False
+        return True
 
     def _serve(self) -> None:
         """Do one thing after another, until there is none for a while."""

@@ -1,9 +1,10 @@
 """The words of ASGI, as every gate uses them."""
 
+import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-__all__ = ["App", "Message", "Receive", "Scope", "Send", "header_values", "path_of"]
+__all__ = ["App", "Message", "Receive", "Scope", "Send", "header_values", "path_of", "plain_address"]
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -21,3 +22,17 @@ def path_of(scope: Scope) -> str:
     """Give the path of a request below the prefix under which a proxy shows the service."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))
+
+
+def plain_address(text: str) -> str:
+    """Give an address of IPv4 as such where a socket of both kinds tells it as one of IPv6, ``::ffff:192.0.2.1``.
+
+    Whatever is no such address is given as it is.
+    """
+    if ":" not in text:
+        return text
+    try:
+        mapped = ipaddress.IPv6Address(text).ipv4_mapped
+    except ValueError:
+        return text
+    return str(mapped) if mapped is not None else text

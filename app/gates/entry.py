@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final
 
-from app.gates.asgi import Message, Scope, path_of
+from app.gates.asgi import Message, Scope, path_of, plain_address
 from app.problems import request_id
 
 __all__ = ["NO_ROUTES", "UNKNOWN_ROUTE", "Entry", "RouteOf", "entry_of", "routes_of"]
@@ -71,7 +71,7 @@ class Entry:
             request_id(scope),
             method if method in _METHODS else "other",
             route_of(path_of(scope)),
-            client[0] if client else "",
+            plain_address(client[0]) if client else "",
         )
         scope[_ENTRY] = made
         return made

@@ -133,6 +133,40 @@ def test_a_thread_that_has_been_promised_work_does_not_end(monkeypatch: pytest.M
     run(test)
 
 
+def test_a_system_without_threads_refuses_and_works_when_there_are_some_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: object) -> None:
+        raise RuntimeError
+
+    async def test() -> None:
+        capacity = a_capacity(at_once=2, waiting=1)
+        for _ in range(5):
+            with monkeypatch.context() as patched:
+                patched.setattr(threading.Thread, "start", nowhere)
+                with pytest.raises(MemoryError):
+                    await capacity.run(lambda _: 1, stays)
+        assert capacity.running_count == 0
+        first, second = Work(), Work()
+        running = asyncio.create_task(capacity.run(first, stays))
+        await until(first.begun.is_set)
+        with monkeypatch.context() as patched:  # one thread for two: the second is done behind the first
+            patched.setattr(threading.Thread, "start", nowhere)
+            other = asyncio.create_task(capacity.run(second, stays))
+            await asyncio.sleep(0.05)
+            assert not second.begun.is_set()
+            first.go.set()
+            await until(second.begun.is_set)
+            second.go.set()
+            assert [await running, await other] == ["done", "done"]
+        both = [Work(), Work()]
+        tasks = [asyncio.create_task(capacity.run(work, stays)) for work in both]
+        await until(lambda: all(work.begun.is_set() for work in both))
+        for work in both:
+            work.go.set()
+        await asyncio.gather(*tasks)
+
+    run(test)
+
+
 def test_one_waits_and_the_next_is_refused() -> None:
     async def test() -> None:
         capacity, first, second = a_capacity(at_once=1, waiting=1), Work(), Work()
@@ -272,6 +306,20 @@ def test_a_computation_has_a_deadline_which_is_not_that_of_waiting() -> None:
     run(test)
 
 
+def test_who_takes_too_long_counts_for_the_pace() -> None:
+    async def test() -> None:
+        capacity = a_capacity(seconds=0.05)
+        await capacity.run(lambda _: None, stays)
+        for _ in range(20):
+            with pytest.raises(RefusedError):
+                await capacity.run(Work(), stays)
+            await until(lambda: not capacity.running_count)
+        assert capacity.service_seconds is not None
+        assert 0.04 < capacity.service_seconds <= 0.05
+
+    run(test)
+
+
 def test_work_that_does_not_stop_keeps_its_thread_but_not_its_client() -> None:
     go = threading.Event()
 
@@ -400,7 +448,7 @@ def test_a_full_service_refuses_before_it_reads(path: str) -> None:
         async def send(message: MutableMapping[str, Any]) -> None:
             sent.append(message)
 
-        await app({**a_scope((b"host", b"a")), "path": path}, receive, send)
+        await app({**a_scope((b"host", b"localhost")), "path": path}, receive, send)
         assert sent[0]["status"] == 503
         assert (b"retry-after", b"1") in sent[0]["headers"]
         for work in works:

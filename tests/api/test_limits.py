@@ -1,10 +1,12 @@
 """GET /limits lists every limit in force, and what it lists is what holds."""
 
+import gzip
 from typing import Any
 
 import numpy as np
 
 from app.api.limits import FIXED
+from app.gates.intake import FREE_BYTES
 from app.settings import Settings, limits
 from tests.contract.schemas import assert_conforms
 from tests.formats.files import npz
@@ -42,6 +44,17 @@ def test_what_a_format_refuses_names_its_setting_too() -> None:
             body = npz(compressed=True, x=np.zeros(zeros + 1, np.uint8))
             bomb = assert_problem(client.raw(body, content_type="application/x-npz"), "body-too-large")
             assert setting in bomb["detail"]
+
+
+def test_a_body_under_gzip_inflates_no_further_than_is_set() -> None:
+    body = gzip.compress(bytes(FREE_BYTES + 2**20))
+    headers = {"content_type": "application/x-npz", "content_encoding": "gzip"}
+    with a_client(max_expansion=3) as client:
+        refused = client.raw(body, **headers)
+        assert "at most 3 times" in assert_problem(refused, "body-too-large")["detail"]
+        assert "(LOSSGRID_MAX_EXPANSION)" in refused.json()["detail"]
+    with a_client(max_expansion=2000) as client:
+        assert_problem(client.raw(body, **headers), "malformed-body")
 
 
 def test_a_limit_that_is_no_setting_says_so(client: InProcess) -> None:
