@@ -27,7 +27,7 @@ FIXED: Final = (
     Limit("form_header_bytes", MOST_HEADER_BYTES, "bytes", None, "headers of one part of a form", 413),
     Limit("gzip_members", MOST_GZIP_MEMBERS, "members", None, "members of a gzip stream", 400),
     Limit("batch_sizes", MOST_BATCHES, "batches", None, "batches in one request to POST /loss/identify", 422),
-    Limit("conventions", LARGEST_LIMIT, "rows", None, "rows in one answer of GET /conventions", 400),
+    Limit("conventions", LARGEST_LIMIT, "rows", None, "rows in one answer of GET /conventions", 422),
     Limit("errors", MOST_ERRORS, "places", None, "places that a problem lists; the others are counted", None),
     Limit("problem_bytes", LARGEST_BODY_BYTES, "bytes", None, "size of a problem", None),
 )

@@ -66,3 +66,9 @@ def test_a_limit_that_is_no_setting_says_so(client: InProcess) -> None:
         "meaning": "places that a problem lists; the others are counted",
         "beyond": None,
     }
+
+
+def test_a_page_of_conventions_is_refused_as_is_listed(client: InProcess) -> None:
+    row = rows(client)["conventions"]
+    assert client.get(f"/conventions?limit={row['value']}").status_code == 200
+    assert client.get(f"/conventions?limit={row['value'] + 1}").status_code == row["beyond"]
