@@ -173,9 +173,11 @@ class Capacity:
     def _start(self, job: "_Job[Any]") -> None:
         """Give a job to a thread, and set its deadline."""
         self._running[job] = job.loop.call_later(self.seconds, self._too_long, job)
-        if not self._threads.run(job.compute):
+        try:
+            self._threads.run(job.compute)
+        except (RuntimeError, MemoryError) as error:
             self._running.pop(job).cancel()
-            job.give_up(MemoryError())
+            job.give_up(error)
 
     def _too_long(self, job: "_Job[Any]") -> None:
         """Give a job up that has had its time; the thread is free when the work has noticed."""
@@ -294,13 +296,13 @@ class _Threads:
         self._count = 0
         self._free = 0  # threads without a task, less tasks without a thread
 
-    def run(self, task: Callable[[], None]) -> bool:
+    def run(self, task: Callable[[], None]) -> None:
         """Have something done in one of the threads; it may not raise.
 
-        Returns
-        -------
-        bool
-            Whether it will be done: not if there is no thread, and the system has no room for one.
+        Raises
+        ------
+        RuntimeError, MemoryError
+            There is no thread, and the system has none to give.
         """
         with self._lock:
             self._free -= 1
@@ -312,15 +314,15 @@ class _Threads:
         if fresh:
             try:
                 threading.Thread(target=self._serve, name="lossgrid-computing", daemon=True).start()
-            except (RuntimeError, MemoryError):  # the first is what Python says if the system gives no thread
+            except (RuntimeError, MemoryError):
                 with self._lock:
                     self._free -= 1
                     self._count -= 1
-                    if not self._count:
-                        self._free += 1
-                        self._tasks.get_nowait()
-                        return False
-        return True
+                    if self._count:
+                        return  # another one will come to it
+                    self._free += 1
+                    self._tasks.get_nowait()
+                raise
 
     def _serve(self) -> None:
         """Do one thing after another, until there is none for a while."""

@@ -79,7 +79,7 @@ def _problem_of(error: Exception, name: str) -> Problem:
     if isinstance(error, RefusedError):
         return error.problem
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and str(error) == NO_THREAD):
-        log.warning("%s found no memory", name)
+        log.warning("%s found no %s", name, "memory" if isinstance(error, MemoryError) else "thread")
         return out_of_memory()
     log.error("%s failed", name, exc_info=error)
     return INTERNAL_ERROR.example

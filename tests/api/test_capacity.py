@@ -142,7 +142,7 @@ def test_a_system_without_threads_refuses_and_works_when_there_are_some_again(mo
         for _ in range(5):
             with monkeypatch.context() as patched:
                 patched.setattr(threading.Thread, "start", nowhere)
-                with pytest.raises(MemoryError):
+                with pytest.raises(RuntimeError):
                     await capacity.run(lambda _: 1, stays)
         assert capacity.running_count == 0
         first, second = Work(), Work()

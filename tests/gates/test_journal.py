@@ -65,9 +65,13 @@ def test_a_lack_of_memory_is_a_refusal_and_no_failure(caplog: pytest.LogCaptureF
         Connection([b""]).through(Journal(starving_late))
 
 
-def test_a_lack_of_threads_is_one_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lack_of_threads_is_a_refusal_as_well(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(threading, "_start_new_thread", no_thread)
-    assert Connection([b""]).through(Journal(cramped)).status == 503
+    with caplog.at_level(logging.WARNING, "lossgrid"):
+        assert Connection([b""]).through(Journal(cramped)).status == 503
+    assert [record.getMessage().split(" ", 1)[1] for record in caplog.records] == ["found no thread"]
 
 
 def no_thread(*_: object) -> None:
