@@ -4,6 +4,7 @@ import os
 from functools import cache, partial
 from pathlib import Path
 
+import anyio._backends._asyncio  # noqa: F401 - what anyio loads with the first upload; there may be no file left then
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
 from fastapi.routing import iter_route_contexts

@@ -1,5 +1,6 @@
 """How a service ends, in process: what it still takes, what it still answers, and what it refuses when time is over."""
 
+import gc
 import json
 import logging
 import os
@@ -46,6 +47,7 @@ def _as_it_was() -> Iterator[None]:
         logging.getLogger(name).handlers[:] = before
         logging.getLogger(name).setLevel(level)
         logging.getLogger(name).propagate = True
+    gc.unfreeze()
 
 
 def served(visit: Callable[[int], None], farewell: Farewell, **settings: Any) -> float:  # noqa: ANN401 - any settings
@@ -77,6 +79,11 @@ def end(number: signal.Signals = signal.SIGTERM) -> None:
 def everything(connection: socket.socket) -> bytes:
     """Read a connection to its end."""
     return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_no_time_is_spent_on_garbage_when_the_service_has_ended() -> None:
+    served(lambda _: None, Farewell(0, 1))
+    assert gc.get_freeze_count()
 
 
 def test_requests_are_taken_while_load_balancers_notice() -> None:

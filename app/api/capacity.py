@@ -174,17 +174,22 @@ class Capacity:
     def _too_long(self, job: "_Job[Any]") -> None:
         """Give a job up that has had its time; the thread is free when the work has noticed."""
         detail = f"The computation took more than {self.seconds:g} s ({self.seconds_setting})."
+        self._learn(self.seconds)  # at least
         job.give_up(self._refusal(COMPUTING_TOO_LONG, detail))
 
     def _done(self, job: "_Job[Any]", seconds: float) -> None:
         """Go on with the next request."""
         self._running.pop(job).cancel()
         if not job.stop.asked:
-            self._average = seconds if self._average is None else self._average + (seconds - self._average) * _NEWEST
+            self._learn(seconds)
         while self._queue and len(self._running) < self.at_once:
             waiting = self._queue.popleft()
             if not waiting.answer.done():
                 self._start(waiting)
+
+    def _learn(self, seconds: float) -> None:
+        """Take a computation into the average."""
+        self._average = seconds if self._average is None else self._average + (seconds - self._average) * _NEWEST
 
 
 class _Stop:

@@ -115,7 +115,10 @@ async def _of_request(request: Request, _: Exception) -> Response:
 
 async def _of_disconnect(request: Request, _: Exception) -> Response:
     """Answer a client that has left while it was sending; nobody will read it, but nothing has failed either."""
-    return respond(request, problems.INCOMPLETE_BODY.example)
+    response = respond(request, problems.INCOMPLETE_BODY.example)
+    entry = entry_of(request.scope)
+    entry.left, entry.problem = True, ""
+    return response
 
 
 HANDLERS: Final[Mapping[int | type[Exception], Handler]] = MappingProxyType(

@@ -31,7 +31,7 @@ FIXED: Final = (
         "gzip_free_bytes", FREE_GZIP_BYTES, "bytes", None, "what a gzip body may inflate to from however little", 413
     ),
     Limit("batch_sizes", MOST_BATCHES, "batches", None, "batches in one request to POST /loss/identify", 422),
-    Limit("conventions", LARGEST_LIMIT, "rows", None, "rows in one answer of GET /conventions", 400),
+    Limit("conventions", LARGEST_LIMIT, "rows", None, "rows in one answer of GET /conventions", 422),
     Limit("errors", MOST_ERRORS, "places", None, "places that a problem lists; the others are counted", None),
     Limit("problem_bytes", LARGEST_BODY_BYTES, "bytes", None, "size of a problem", None),
 )

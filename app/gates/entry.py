@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final
 
-from app.gates.asgi import Message, Scope, path_of
+from app.gates.asgi import Message, Scope, path_of, plain_address
 from app.problems import request_id
 
 __all__ = ["NO_ROUTES", "UNKNOWN_ROUTE", "Entry", "RouteOf", "entry_of", "routes_of"]
@@ -41,6 +41,8 @@ class Entry:
         That of the answer; 0 while there is none.
     problem
         The slug of the problem that was answered; empty without one.
+    left
+        Whether the client was gone before there was an answer: then there is no status, whatever is said to nobody.
     bytes_in, bytes_out
         How many bytes of its body were read as they arrived, and how many of the answer's body were sent.
     began, ended
@@ -56,6 +58,7 @@ class Entry:
     token: str = ""
     status: int = 0
     problem: str = ""
+    left: bool = False
     bytes_in: int = 0
     bytes_out: int = 0
     began: float = field(default_factory=perf_counter)
@@ -71,7 +74,7 @@ class Entry:
             request_id(scope),
             method if method in _METHODS else "other",
             route_of(path_of(scope)),
-            client[0] if client else "",
+            plain_address(client[0]) if client else "",
         )
         scope[_ENTRY] = made
         return made
@@ -79,7 +82,7 @@ class Entry:
     def note(self, message: Message) -> None:
         """Note what an answer is made of, piece by piece."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status = 0 if self.left else message["status"]
             return
         self.bytes_out += len(message.get("body", b""))
         if not message.get("more_body", False):

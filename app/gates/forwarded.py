@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterable
 
-from app.gates.asgi import App, Receive, Scope, Send, header_values
+from app.gates.asgi import App, Receive, Scope, Send, header_values, plain_address
 
 __all__ = ["Forwarded"]
 
@@ -41,7 +41,10 @@ class Forwarded:
 
     def _is_proxy(self, address: str) -> bool:
         """Tell whether an address is that of a known proxy."""
-        return _is_address(address) and any(ipaddress.ip_address(address) in network for network in self.proxies)
+        if not _is_address(address):
+            return False
+        plain = ipaddress.ip_address(plain_address(address))
+        return any(plain in network for network in self.proxies)
 
 
 def _is_address(text: str) -> bool:

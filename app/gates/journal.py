@@ -3,12 +3,16 @@
 import logging
 from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import Final
 
 from app.gates.asgi import App, Message, Receive, Scope, Send
 from app.gates.entry import NO_ROUTES, Entry, RouteOf
 from app.problems import INTERNAL_ERROR, MEDIA_TYPE, Problem, RefusedError, out_of_memory, render
 
 __all__ = ["Journal"]
+
+NO_THREAD: Final = "can't start new thread"
+"""What Python says, as a RuntimeError, if the system has no memory for one more thread or allows no more."""
 
 log = logging.getLogger("lossgrid")
 
@@ -74,8 +78,8 @@ def _problem_of(error: Exception, name: str) -> Problem:
     """Find what is answered where something was raised, and log what is a fault of ours."""
     if isinstance(error, RefusedError):
         return error.problem
-    if isinstance(error, MemoryError):
-        log.warning("%s found no memory", name)
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and str(error) == NO_THREAD):
+        log.warning("%s found no %s", name, "memory" if isinstance(error, MemoryError) else "thread")
         return out_of_memory()
     log.error("%s failed", name, exc_info=error)
     return INTERNAL_ERROR.example

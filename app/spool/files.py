@@ -89,7 +89,9 @@ class Spool:
     def too_large(self) -> RefusedError:
         """Make the refusal of a body that would take more than half of the room that was left."""
         detail = "The body, or what it inflates to, is larger than half of the room that is left for bodies"
-        return RefusedError(Problem(BODY_TOO_LARGE, f"{detail} ({self._setting})."))
+        # The header says that the room may be there later: others may have it now.
+        headers = {"Retry-After": str(_RETRY_SECONDS)}
+        return RefusedError(Problem(BODY_TOO_LARGE, f"{detail} ({self._setting}).", headers=headers))
 
     def create(self) -> "SpoolFile":
         """Make an empty file.

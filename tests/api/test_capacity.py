@@ -299,6 +299,20 @@ def test_a_computation_has_a_deadline_which_is_not_that_of_waiting() -> None:
     run(test)
 
 
+def test_who_takes_too_long_counts_for_the_pace() -> None:
+    async def test() -> None:
+        capacity = a_capacity(seconds=0.05)
+        await capacity.run(lambda _: None, stays)
+        for _ in range(20):
+            with pytest.raises(RefusedError):
+                await capacity.run(Work(), stays)
+            await until(lambda: not capacity.running_count)
+        assert capacity.service_seconds is not None
+        assert 0.04 < capacity.service_seconds <= 0.05
+
+    run(test)
+
+
 def test_work_that_does_not_stop_keeps_its_thread_but_not_its_client() -> None:
     go = threading.Event()
 

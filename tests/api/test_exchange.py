@@ -172,6 +172,9 @@ def test_a_client_that_leaves_while_it_sends_leaves_nothing(tmp_path: Path, head
     piece = {"type": "http.request", "body": b"[" * 500_000, "more_body": True}
     answer = upload(app, [*[piece] * 5, {"type": "http.disconnect"}], *headers)
     assert json.loads(answer[1]["body"])["type"] == "/problems/incomplete-body"
+    counted = app.state.meters.page()
+    assert b'lossgrid_requests_total{method="POST",route="/loss",status="0"} 1.0' in counted
+    assert b"incomplete-body" not in counted
     assert left(tmp_path) == 0
     assert list(tmp_path.iterdir()) == []
 

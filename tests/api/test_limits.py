@@ -1,10 +1,12 @@
 """GET /limits lists every limit in force, and what it lists is what holds."""
 
+import gzip
 from typing import Any
 
 import numpy as np
 
 from app.api.limits import FIXED
+from app.gates.intake import FREE_BYTES
 from app.settings import Settings, limits
 from tests.contract.schemas import assert_conforms
 from tests.formats.files import npz
@@ -44,6 +46,17 @@ def test_what_a_format_refuses_names_its_setting_too() -> None:
             assert setting in bomb["detail"]
 
 
+def test_a_body_under_gzip_inflates_no_further_than_is_set() -> None:
+    body = gzip.compress(bytes(FREE_BYTES + 2**20))
+    headers = {"content_type": "application/x-npz", "content_encoding": "gzip"}
+    with a_client(max_expansion=3) as client:
+        refused = client.raw(body, **headers)
+        assert "at most 3 times" in assert_problem(refused, "body-too-large")["detail"]
+        assert "(LOSSGRID_MAX_EXPANSION)" in refused.json()["detail"]
+    with a_client(max_expansion=2000) as client:
+        assert_problem(client.raw(body, **headers), "malformed-body")
+
+
 def test_a_limit_that_is_no_setting_says_so(client: InProcess) -> None:
     assert rows(client)["errors"] == {
         "name": "errors",
@@ -53,3 +66,9 @@ def test_a_limit_that_is_no_setting_says_so(client: InProcess) -> None:
         "meaning": "places that a problem lists; the others are counted",
         "beyond": None,
     }
+
+
+def test_a_page_of_conventions_is_refused_as_is_listed(client: InProcess) -> None:
+    row = rows(client)["conventions"]
+    assert client.get(f"/conventions?limit={row['value']}").status_code == 200
+    assert client.get(f"/conventions?limit={row['value'] + 1}").status_code == row["beyond"]

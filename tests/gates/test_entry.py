@@ -33,6 +33,20 @@ def test_an_entry_is_found_again_and_knows_the_path_below_the_prefix() -> None:
     assert (entry.method, entry.route, entry.client) == ("GET", "/losses", "10.0.0.1")
 
 
+@pytest.mark.parametrize(
+    ("told", "client"),
+    [
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("::FFFF:c000:207", "192.0.2.7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+        ("not: an address", "not: an address"),
+    ],
+)
+def test_an_address_is_the_same_whatever_socket_it_comes_from(told: str, client: str) -> None:
+    assert Entry.of({"method": "GET", "path": "/", "client": (told, 5)}, ROUTES).client == client
+
+
 def test_a_method_that_nobody_knows_is_not_repeated() -> None:
     assert Entry.of({"method": "BREW", "path": "/", "client": None}, ROUTES).method == "other"
 

@@ -1,7 +1,9 @@
 """Every answer has an id, and whatever goes wrong below is a problem that says nothing of it, and a line in the log."""
 
+import _thread
 import json
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -44,6 +46,10 @@ async def starving(_scope: object, _receive: object, _send: Send) -> None:
     raise MemoryError
 
 
+async def cramped(_scope: object, _receive: object, _send: Send) -> None:
+    threading.Thread(target=print).start()
+
+
 async def starving_late(_scope: object, _receive: object, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     raise MemoryError
@@ -57,6 +63,20 @@ def test_a_lack_of_memory_is_a_refusal_and_no_failure(caplog: pytest.LogCaptureF
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     with pytest.raises(MemoryError):
         Connection([b""]).through(Journal(starving_late))
+
+
+def test_a_lack_of_threads_is_a_refusal_as_well(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(threading, "_start_new_thread", no_thread)
+    with caplog.at_level(logging.WARNING, "lossgrid"):
+        assert Connection([b""]).through(Journal(cramped)).status == 503
+    assert [record.getMessage().split(" ", 1)[1] for record in caplog.records] == ["found no thread"]
+
+
+def no_thread(*_: object) -> None:
+    """Do as the system does when there are too many threads."""
+    raise _thread.error("can't start new thread")
 
 
 def test_an_answer_that_has_begun_is_broken_off(caplog: pytest.LogCaptureFixture) -> None:

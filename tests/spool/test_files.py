@@ -114,6 +114,7 @@ def test_a_body_larger_than_half_of_what_is_left_is_refused(spool: Spool, monkey
     with pytest.raises(RefusedError) as caught:
         spool.check(101)
     is_refused(caught, BODY_TOO_LARGE)
+    assert caught.value.problem.headers["Retry-After"] == "5"
     with pytest.raises(RefusedError) as caught:
         spool.room(101)
     is_refused(caught, BODY_TOO_LARGE)
