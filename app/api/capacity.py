@@ -19,7 +19,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from starlette.requests import ClientDisconnect
 
-from app.losses.checkpoint import Checkpoint
+from app.losses.checkpoint import Checkpoint, go_on
 from app.problems import COMPUTING_TOO_LONG, NOT_READY, OVER_CAPACITY, Kind, Problem, RefusedError
 
 __all__ = ["Capacity", "StoppedError", "cores"]
@@ -116,7 +116,7 @@ class Capacity:
             )
             raise self._refusal(OVER_CAPACITY, detail)
 
-    async def run(self, work: Callable[[Checkpoint], T], receive: Receive) -> T:
+    async def run(self, work: Callable[[Checkpoint], T], receive: Receive, *, brief: bool = False) -> T:
         """Have work done in a thread, as soon as it is its turn.
 
         Parameters
@@ -125,6 +125,9 @@ class Capacity:
             What is to be done; it calls the checkpoint that it is given often, and lets pass what that raises.
         receive
             The request's, which nobody else may be reading from: its body has been read.
+        brief
+            Whether the work is done before a thread would have begun. If it is its turn, it is done here and now, in
+            the event loop; nothing stops it, and nobody else is served meanwhile.
 
         Raises
         ------
@@ -134,6 +137,8 @@ class Capacity:
             The client has left.
         """
         self.check()
+        if brief and len(self._running) < self.at_once:
+            return self._at_once(work)
         loop = asyncio.get_running_loop()
         job: _Job[T] = _Job(work, loop, self._done)
         if len(self._running) < self.at_once:
@@ -171,6 +176,13 @@ class Capacity:
             Problem(kind, detail, headers={"Retry-After": str(min(max(1, wait), _LONGEST_RETRY_SECONDS))})
         )
 
+    def _at_once(self, work: Callable[[Checkpoint], T]) -> T:
+        """Do work in the event loop."""
+        started = time.perf_counter()
+        result = work(go_on)
+        self._learn(time.perf_counter() - started)
+        return result
+
     def _start(self, job: "_Job[Any]") -> None:
         """Give a job to a thread, and set its deadline."""
         self._running[job] = job.loop.call_later(self.seconds, self._too_long, job)
@@ -185,11 +197,15 @@ class Capacity:
         """Go on with the next request."""
         self._running.pop(job).cancel()
         if not job.stop.asked:
-            self._average = seconds if self._average is None else self._average + (seconds - self._average) * _NEWEST
+            self._learn(seconds)
         while self._queue and len(self._running) < self.at_once:
             waiting = self._queue.popleft()
             if not waiting.answer.done():
                 self._start(waiting)
+
+    def _learn(self, seconds: float) -> None:
+        """Add a service time to the moving average."""
+        self._average = seconds if self._average is None else self._average + (seconds - self._average) * _NEWEST
 
 
 class _Stop:

@@ -1,4 +1,7 @@
-"""One exchange over a batch: a body is read, answered in a thread, and the answer is sent."""
+"""One exchange over a batch: a body is read, answered in a thread, and the answer is sent.
+
+A brief body is answered in the event loop: a thread would take longer to begin than the answer takes.
+"""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,20 +14,28 @@ from starlette.responses import Response
 from app.api.capacity import Capacity
 from app.api.negotiation import accepted, received
 from app.api.stages import staged
+from app.formats.json import MEDIA_TYPE as JSON
+from app.formats.scratch import Body
 from app.losses import Checkpoint
 from app.spool import Intake
 
-__all__ = ["exchanged"]
+__all__ = ["BRIEF_BYTES", "exchanged"]
+
+BRIEF_BYTES = 16 * 1024
+"""How long a brief body is at most. Whatever its numbers are, and whatever is wrong with it, its answer takes no longer
+than a piece of text of which a large body is read, during which nobody else is served either."""
 
 _LONGEST_LENGTH = 19
 
 
-async def exchanged(
+async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
     request: Request,
     answer: Callable[..., bytes],
     limits: Mapping[str, Any],
     capacity: Capacity,
     intake: Intake,
+    *,
+    with_brief: bool = False,
 ) -> Response:
     """Read a body, have it answered in a thread, and send the answer: what endpoints that take a batch have in common.
 
@@ -41,6 +52,8 @@ async def exchanged(
         Lets so many requests be decoded, computed and written at once; of the others some wait.
     intake
         How the body is taken in.
+    with_brief
+        Whether there are brief bodies: of JSON, that are short and ask for nothing to be included.
 
     Raises
     ------
@@ -49,7 +62,8 @@ async def exchanged(
     ClientDisconnect
         The client has left.
     """
-    source, target = received(request.headers, request.url.query), accepted(request.headers)
+    query = request.scope["query_string"].decode("utf-8", "replace")
+    source, target = received(request.headers, query), accepted(request.headers)
     capacity.check()  # before a body is read that would be refused
     with intake.workspace() as workspace:
         body = await intake.collected(request.stream(), workspace, _declared(request.headers))
@@ -58,8 +72,14 @@ async def exchanged(
             def whole(checkpoint: Checkpoint) -> bytes:
                 return answer(body, timed_source, timed_target, checkpoint=checkpoint, scratch=workspace, **limits)
 
-            content = await capacity.run(partial(workspace.through, whole), request.receive)
+            brief = with_brief and not query and source.media_type == JSON and _is_brief(body)
+            content = await capacity.run(partial(workspace.through, whole), request.receive, brief=brief)
     return Response(content, media_type=target.media_type)
+
+
+def _is_brief(body: Body) -> bool:
+    """Tell whether a JSON body is short and names nothing to include; an escape could hide the name of that option."""
+    return len(body) <= BRIEF_BYTES and body.find(b'"include"') < 0 and body.find(b"\\") < 0
 
 
 def _declared(headers: Headers) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -53,4 +52,4 @@ def staged(request: Request, source: Format, target: Format) -> Iterator[tuple[F
             stages["encode"] = perf_counter() - began
             return body
 
-        yield replace(source, decode=decode), replace(target, encode=encode)
+        yield Format(source.media_type, decode, source.encode), Format(target.media_type, target.decode, encode)

@@ -408,3 +408,41 @@ def test_a_full_service_refuses_before_it_reads(path: str) -> None:
         await asyncio.gather(*tasks)
 
     run(test)
+
+
+def test_brief_work_is_done_at_once_and_in_the_event_loop() -> None:
+    async def test() -> None:
+        capacity = a_capacity()
+        assert await capacity.run(lambda _: threading.get_ident(), stays, brief=True) == threading.get_ident()
+        assert await capacity.run(lambda _: threading.get_ident(), stays) != threading.get_ident()
+        with pytest.raises(ZeroDivisionError):
+            await capacity.run(lambda _: 1 / 0, stays, brief=True)
+        assert capacity.running_count == 0
+
+    run(test)
+
+
+def test_brief_work_counts_for_the_pace() -> None:
+    async def test() -> None:
+        capacity = a_capacity()
+        await capacity.run(lambda _: time.sleep(0.01), stays, brief=True)
+        assert capacity.service_seconds is not None
+        assert capacity.service_seconds >= 0.01
+
+    run(test)
+
+
+def test_brief_work_waits_for_its_turn_and_is_refused_like_any_other() -> None:
+    async def test() -> None:
+        capacity, work = a_capacity(), Work()
+        first = asyncio.create_task(capacity.run(work, stays))
+        await until(work.begun.is_set)
+        waiting = asyncio.create_task(capacity.run(lambda _: threading.get_ident(), stays, brief=True))
+        await until(lambda: capacity.waiting_count == 1)
+        with pytest.raises(RefusedError):
+            await capacity.run(lambda _: None, stays, brief=True)
+        work.go.set()
+        assert await first == "done"
+        assert await waiting != threading.get_ident()
+
+    run(test)

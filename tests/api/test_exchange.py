@@ -4,6 +4,7 @@ import asyncio
 import gc
 import gzip
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from app.api import loss
+from app.api import identify, loss
+from app.api.exchange import BRIEF_BYTES
+from app.losses import Batch
 from app.spool import Spool
 from tests.formats.files import form, npy, npz, safetensors
 from tests.inprocess import InProcess, a_client, a_scope, an_app
@@ -183,3 +186,34 @@ def test_a_body_that_becomes_too_large_leaves_nothing(tmp_path: Path) -> None:
     answer = upload(app, [*[piece] * 5, {"type": "http.request", "body": b"", "more_body": False}])
     assert answer[0]["status"] == 413
     assert left(tmp_path) == 0
+
+
+SHORT = b'{"x": [1, 2], "y": [2, 1]}'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "content_type", "brief"),
+    [
+        ("/loss", SHORT, "application/json", True),
+        ("/loss", SHORT[:-1] + b" " * (BRIEF_BYTES - len(SHORT)) + b"}", "application/json", True),
+        ("/loss", SHORT[:-1] + b" " * (BRIEF_BYTES - len(SHORT) + 1) + b"}", "application/json", False),
+        ("/loss", SHORT[:-1] + b', "include": ["gradients"]}', "application/json", False),
+        ("/loss", SHORT[:-1] + b', "\\u0069nclude": ["gradients"]}', "application/json", False),
+        ("/loss?beta=2", SHORT, "application/json", False),
+        ("/loss", npz(x=X, y=Y), NPZ, False),
+        ("/loss/identify", SHORT[:-1] + b', "observed": 2}', "application/json", False),
+    ],
+)
+def test_only_brief_bodies_are_answered_in_the_event_loop(  # noqa: PLR0913 - a row
+    client: InProcess, monkeypatch: pytest.MonkeyPatch, path: str, body: bytes, content_type: str, *, brief: bool
+) -> None:
+    threads = []
+
+    def loaded(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the core's takes
+        threads.append(threading.current_thread())
+        return Batch.of(*arguments, **named)
+
+    for module in (loss, identify):
+        monkeypatch.setattr(module, "Batch", type("Batch", (), {"of": loaded}))
+    assert client.request("POST", path, content=body, headers={"content-type": content_type}).status_code == 200
+    assert [thread is threading.current_thread() for thread in threads] == [brief]
