@@ -19,7 +19,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from starlette.requests import ClientDisconnect
 
-from app.losses.checkpoint import Checkpoint, go_on
+from app.losses.checkpoint import Checkpoint
 from app.problems import COMPUTING_TOO_LONG, NOT_READY, OVER_CAPACITY, Kind, Problem, RefusedError
 
 __all__ = ["Capacity", "StoppedError", "cores"]
@@ -95,6 +95,11 @@ class Capacity:
         return len(self._queue)
 
     @property
+    def has_room(self) -> bool:
+        """Whether work that came now would not have to wait."""
+        return len(self._running) < self.at_once
+
+    @property
     def service_seconds(self) -> float | None:
         """How long a computation takes, a moving average; None before the first."""
         return self._average
@@ -109,14 +114,14 @@ class Capacity:
         """
         if self._closed:
             raise self._refusal(NOT_READY, NOT_READY.detail)
-        if len(self._running) >= self.at_once and len(self._queue) >= self._places():
+        if not self.has_room and len(self._queue) >= self._places():
             detail = (
                 f"{len(self._running)} requests are computed and {len(self._queue)} wait, which is all that the service"
                 f" takes at its present pace ({self.waiting_setting})."
             )
             raise self._refusal(OVER_CAPACITY, detail)
 
-    async def run(self, work: Callable[[Checkpoint], T], receive: Receive, *, brief: bool = False) -> T:
+    async def run(self, work: Callable[[Checkpoint], T], receive: Receive) -> T:
         """Have work done in a thread, as soon as it is its turn.
 
         Parameters
@@ -125,9 +130,6 @@ class Capacity:
             What is to be done; it calls the checkpoint that it is given often, and lets pass what that raises.
         receive
             The request's, which nobody else may be reading from: its body has been read.
-        brief
-            Whether the work is done before a thread would have begun. If it is its turn, it is done here and now, in
-            the event loop; nothing stops it, and nobody else is served meanwhile.
 
         Raises
         ------
@@ -137,11 +139,9 @@ class Capacity:
             The client has left.
         """
         self.check()
-        if brief and len(self._running) < self.at_once:
-            return self._at_once(work)
         loop = asyncio.get_running_loop()
         job: _Job[T] = _Job(work, loop, self._done)
-        if len(self._running) < self.at_once:
+        if self.has_room:
             self._start(job)
         else:
             self._queue.append(job)
@@ -154,6 +154,16 @@ class Capacity:
             if job in self._queue:
                 self._queue.remove(job)
             del job  # likewise: in a circle of references the body would outlive its request
+
+    def run_here(self, work: Callable[[], T]) -> T:
+        """Do brief work in the event loop, where it is done before a thread would have begun; only where there is room.
+
+        Nothing stops it, and nobody else is served meanwhile.
+        """
+        started = time.perf_counter()
+        result = work()
+        self._learn(time.perf_counter() - started)
+        return result
 
     def close(self) -> None:
         """Refuse whatever computes, waits or comes: the time for that is over."""
@@ -176,13 +186,6 @@ class Capacity:
             Problem(kind, detail, headers={"Retry-After": str(min(max(1, wait), _LONGEST_RETRY_SECONDS))})
         )
 
-    def _at_once(self, work: Callable[[Checkpoint], T]) -> T:
-        """Do work in the event loop."""
-        started = time.perf_counter()
-        result = work(go_on)
-        self._learn(time.perf_counter() - started)
-        return result
-
     def _start(self, job: "_Job[Any]") -> None:
         """Give a job to a thread, and set its deadline."""
         self._running[job] = job.loop.call_later(self.seconds, self._too_long, job)
@@ -198,7 +201,7 @@ class Capacity:
         self._running.pop(job).cancel()
         if not job.stop.asked:
             self._learn(seconds)
-        while self._queue and len(self._running) < self.at_once:
+        while self._queue and self.has_room:
             waiting = self._queue.popleft()
             if not waiting.answer.done():
                 self._start(waiting)

@@ -13,9 +13,10 @@ from starlette.responses import Response
 
 from app.api.capacity import Capacity
 from app.api.negotiation import accepted, received
-from app.api.stages import staged
+from app.api.stages import staged, timed
 from app.formats.json import MEDIA_TYPE as JSON
 from app.formats.scratch import Body
+from app.gates.entry import entry_of
 from app.losses import Checkpoint
 from app.spool import Intake
 
@@ -25,6 +26,7 @@ BRIEF_BYTES = 16 * 1024
 """How long a brief body is at most. Whatever its numbers are, and whatever is wrong with it, its answer takes no longer
 than a piece of text of which a large body is read, during which nobody else is served either."""
 
+_MOST_QUOTES = 32
 _LONGEST_LENGTH = 19
 
 
@@ -67,19 +69,31 @@ async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
     capacity.check()  # before a body is read that would be refused
     with intake.workspace() as workspace:
         body = await intake.collected(request.stream(), workspace, _declared(request.headers))
+        if with_brief and not query and source.media_type == JSON and _is_brief(body) and capacity.has_room:
+            stages = entry_of(request.scope).stages
+            content = capacity.run_here(partial(answer, body, *timed(stages, source, target), **limits))
+            return Response(content, media_type=target.media_type)
         with staged(request, source, target) as (timed_source, timed_target):
 
             def whole(checkpoint: Checkpoint) -> bytes:
                 return answer(body, timed_source, timed_target, checkpoint=checkpoint, scratch=workspace, **limits)
 
-            brief = with_brief and not query and source.media_type == JSON and _is_brief(body)
-            content = await capacity.run(partial(workspace.through, whole), request.receive, brief=brief)
+            content = await capacity.run(partial(workspace.through, whole), request.receive)
     return Response(content, media_type=target.media_type)
 
 
 def _is_brief(body: Body) -> bool:
-    """Tell whether a JSON body is short and names nothing to include; an escape could hide the name of that option."""
-    return len(body) <= BRIEF_BYTES and body.find(b'"include"') < 0 and body.find(b"\\") < 0
+    """Tell whether a JSON body is short and names nothing to include; an escape could hide the name of that option.
+
+    There is no need for many strings; for each that is out of place a nearest name may have to be found.
+    """
+    return (
+        isinstance(body, bytes)
+        and len(body) <= BRIEF_BYTES
+        and body.count(b'"') <= _MOST_QUOTES
+        and b'"include"' not in body
+        and b"\\" not in body
+    )
 
 
 def _declared(headers: Headers) -> int:

@@ -52,6 +52,9 @@ class Threads:
         NotFinite, OutOfDomain, Overflow
             As `run` of this module: it is the first chunk that counts, not the first thread to find one.
         """
+        if batch.is_one_chunk:
+            checkpoint()
+            return tally(batch.chunk(0, batch.size), objective, checkpoint)
         fold = _Fold(batch, objective, checkpoint)
         chunks = len(fold.cuts)
         helpers = 0 if chunks < _FEWEST_CHUNKS else min(self._helpers, chunks // 2)

@@ -400,7 +400,7 @@ def test_a_full_service_refuses_before_it_reads(path: str) -> None:
         async def send(message: MutableMapping[str, Any]) -> None:
             sent.append(message)
 
-        await app({**a_scope((b"host", b"a")), "path": path}, receive, send)
+        await app({**a_scope((b"host", b"127.0.0.1")), "path": path}, receive, send)
         assert sent[0]["status"] == 503
         assert (b"retry-after", b"1") in sent[0]["headers"]
         for work in works:
@@ -410,39 +410,27 @@ def test_a_full_service_refuses_before_it_reads(path: str) -> None:
     run(test)
 
 
-def test_brief_work_is_done_at_once_and_in_the_event_loop() -> None:
+def test_brief_work_is_done_here_and_counts_for_the_pace() -> None:
     async def test() -> None:
         capacity = a_capacity()
-        assert await capacity.run(lambda _: threading.get_ident(), stays, brief=True) == threading.get_ident()
-        assert await capacity.run(lambda _: threading.get_ident(), stays) != threading.get_ident()
-        with pytest.raises(ZeroDivisionError):
-            await capacity.run(lambda _: 1 / 0, stays, brief=True)
-        assert capacity.running_count == 0
-
-    run(test)
-
-
-def test_brief_work_counts_for_the_pace() -> None:
-    async def test() -> None:
-        capacity = a_capacity()
-        await capacity.run(lambda _: time.sleep(0.01), stays, brief=True)
+        assert capacity.has_room
+        assert capacity.run_here(threading.get_ident) == threading.get_ident()
         assert capacity.service_seconds is not None
-        assert capacity.service_seconds >= 0.01
+        assert 0 < capacity.service_seconds < PATIENCE
+        with pytest.raises(ZeroDivisionError):
+            capacity.run_here(lambda: 1 / 0)
 
     run(test)
 
 
-def test_brief_work_waits_for_its_turn_and_is_refused_like_any_other() -> None:
+def test_where_all_are_busy_there_is_no_room() -> None:
     async def test() -> None:
         capacity, work = a_capacity(), Work()
-        first = asyncio.create_task(capacity.run(work, stays))
+        running = asyncio.create_task(capacity.run(work, stays))
         await until(work.begun.is_set)
-        waiting = asyncio.create_task(capacity.run(lambda _: threading.get_ident(), stays, brief=True))
-        await until(lambda: capacity.waiting_count == 1)
-        with pytest.raises(RefusedError):
-            await capacity.run(lambda _: None, stays, brief=True)
+        assert not capacity.has_room
         work.go.set()
-        assert await first == "done"
-        assert await waiting != threading.get_ident()
+        assert await running == "done"
+        assert capacity.has_room
 
     run(test)
