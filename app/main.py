@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from app import api, web
 from app.api.capacity import Capacity
+from app.api.direct import Direct, endpoints_of
 from app.api.document import DESCRIPTION, SUMMARY, TAGS, TITLE, openapi, version_of
 from app.api.errors import HANDLERS
 from app.api.sizes import Sizes
@@ -113,7 +114,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers=dict(HANDLERS),
+        exception_handlers=dict(HANDLERS.items()),
         # Without an endpoint FastAPI would still look for a provider at every request.
         telemetry=traces or {"tracing": False, "metrics": False, "logs": False},
         middleware=[
@@ -134,6 +135,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 expansion_setting=variable("max_expansion"),
             ),
             Middleware(HeadAsGet),
+            # A trace learns from the router which route it is about.
+            *([] if traces else [Middleware(Direct, endpoints=endpoints_of(routers))]),
         ],
     )
     app.state.ready = True

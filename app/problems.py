@@ -163,7 +163,9 @@ def out_of_memory() -> Problem:
 
 def request_id(scope: MutableMapping[str, Any]) -> str:
     """Give a request's id, ``urn:uuid:...``, made when it is asked for first."""
-    found: str = scope.setdefault(REQUEST_ID, uuid.uuid4().urn)
+    found: str | None = scope.get(REQUEST_ID)
+    if found is None:
+        found = scope[REQUEST_ID] = uuid.uuid4().urn
     return found
 
 

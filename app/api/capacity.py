@@ -86,6 +86,11 @@ class Capacity:
         return len(self._queue)
 
     @property
+    def has_room(self) -> bool:
+        """Whether work that came now would not have to wait."""
+        return len(self._running) < self.at_once
+
+    @property
     def service_seconds(self) -> float | None:
         """How long a computation takes, a moving average; None before the first."""
         return self._average
@@ -100,7 +105,7 @@ class Capacity:
         """
         if self._closed:
             raise self._refusal(NOT_READY, NOT_READY.detail)
-        if len(self._running) >= self.at_once and len(self._queue) >= self._places():
+        if not self.has_room and len(self._queue) >= self._places():
             detail = (
                 f"{len(self._running)} requests are computed and {len(self._queue)} wait, which is all that the service"
                 f" takes at its present pace ({self.waiting_setting})."
@@ -127,7 +132,7 @@ class Capacity:
         self.check()
         loop = asyncio.get_running_loop()
         job: _Job[T] = _Job(work, loop, self._done)
-        if len(self._running) < self.at_once:
+        if self.has_room:
             self._start(job)
         else:
             self._queue.append(job)
@@ -140,6 +145,16 @@ class Capacity:
             if job in self._queue:
                 self._queue.remove(job)
             del job  # likewise: in a circle of references the body would outlive its request
+
+    def run_here(self, work: Callable[[], T]) -> T:
+        """Do brief work in the event loop, where it is done before a thread would have begun; only where there is room.
+
+        Nothing stops it, and nobody else is served meanwhile.
+        """
+        started = time.perf_counter()
+        result = work()
+        self._learn(time.perf_counter() - started)
+        return result
 
     def close(self) -> None:
         """Refuse whatever computes, waits or comes: the time for that is over."""
@@ -182,7 +197,7 @@ class Capacity:
         self._running.pop(job).cancel()
         if not job.stop.asked:
             self._learn(seconds)
-        while self._queue and len(self._running) < self.at_once:
+        while self._queue and self.has_room:
             waiting = self._queue.popleft()
             if not waiting.answer.done():
                 self._start(waiting)

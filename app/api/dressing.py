@@ -22,7 +22,6 @@ from app.losses import (
     Fault,
     Gradients,
     InvalidOption,
-    KlWeightFor,
     LossInputError,
     Objective,
     Report,
@@ -110,21 +109,12 @@ class _Work:
 
 def _variants(found: Report) -> dict[str, Any]:
     """Lay out the variants, most of a small answer, and say who uses each."""
-    return {
-        name: {
-            "title": one.title,
-            "reconstruction": one.reconstruction,
-            "kl": one.kl,
-            "total": one.total,
-            "scale": one.scale,
-            "effective_beta": one.effective_beta,
-            "implied_decoder_variance": one.implied_decoder_variance,
-            "batch_reductions_agree": one.batch_reductions_agree,
-            "kl_weight_for": one.kl_weight_for and _fields(KlWeightFor)(one.kl_weight_for),
-            "used_by": list(used_by(found.loss, name)),
-        }
-        for name, one in found.variants.items()
-    }
+    laid_out = {}
+    for name, one in found.variants.items():
+        laid_out[name] = variant = one._asdict()
+        variant["kl_weight_for"] = one.kl_weight_for and one.kl_weight_for._asdict()
+        variant["used_by"] = list(used_by(found.loss, name))
+    return laid_out
 
 
 def _laid_out(node: Any, place: str, arrays: Arrays) -> Any:  # noqa: ANN401 - any noun of the core, any JSON value

@@ -121,7 +121,7 @@ async def _of_disconnect(request: Request, _: Exception) -> Response:
     return response
 
 
-HANDLERS: Final[Mapping[int | type[Exception], Handler]] = MappingProxyType(
+HANDLERS: Final[Mapping[type[Exception], Handler]] = MappingProxyType(
     {
         DecodeError: _of_input,
         LossInputError: _of_input,

@@ -103,7 +103,7 @@ def router(limits: Mapping[str, Any], capacity: Capacity, intake: Intake) -> API
     made = APIRouter(tags=["loss"], route_class=DirectRoute)
 
     async def loss(request: Request) -> Response:
-        return await exchanged(request, answer, limits, capacity, intake)
+        return await exchanged(request, answer, limits, capacity, intake, with_brief=True)
 
     made.add_api_route(
         "/loss",

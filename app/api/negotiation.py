@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -55,6 +56,8 @@ def _with_circumstances(form: Format, content_type: str, query: str) -> Format:
     """Give a format that knows the whole Content-Type, and adds the options of a query to those of the body."""
 
     def decode(body: Body, fields: frozenset[str], **limits: Any) -> Submission:  # noqa: ANN401 - any limit
+        if not query:
+            return form.decode(body, fields, content_type=content_type, **limits)
         asked = options_of(_texts(query), fields)
         submission = form.decode(body, fields, content_type=content_type, **limits)
         faults = [
@@ -66,7 +69,7 @@ def _with_circumstances(form: Format, content_type: str, query: str) -> Format:
             raise DuplicateField(sentence(faults), *faults)
         return replace(submission, options={**submission.options, **asked}) if asked else submission
 
-    return replace(form, decode=decode)
+    return Format(form.media_type, decode, form.encode)
 
 
 def _texts(query: str) -> list[tuple[str, str]]:
@@ -86,8 +89,13 @@ def accepted(headers: Headers) -> Format:
     RefusedError
         406: Accept rules all of them out.
     """
+    return _best(",".join(headers.getlist("accept")))
+
+
+@lru_cache(maxsize=16)  # clients of one kind send one header
+def _best(accept: str) -> Format:
+    """Find the format that a value of Accept weighs most."""
     written = [form for form in FORMATS.values() if form.encode is not None]
-    accept = ",".join(headers.getlist("accept"))
     if not accept.strip():
         return written[0]
     ranges = list(_ranges(accept))

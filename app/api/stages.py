@@ -1,8 +1,7 @@
 """How long the work on a request takes: reading its body, computing, writing the answer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -10,18 +9,20 @@ from starlette.requests import Request
 
 from app.formats import Format
 from app.formats.reply import Reply
+from app.formats.scratch import Body
 from app.formats.submission import Submission
 from app.gates.entry import entry_of
+from app.losses import go_on
 
-__all__ = ["staged"]
+__all__ = ["staged", "timed"]
 
 
 @contextmanager
 def staged(request: Request, source: Format, target: Format) -> Iterator[tuple[Format, Format]]:
-    """Give two formats that note in the entry of a request what passes between them, and how long it takes.
+    """Give the formats of `timed`, for the entry of a request that is done in a thread.
 
-    Whatever happens between reading and writing is computing. Until the body begins to be read the request counts as
-    waiting; from then on, until this context is left, as being computed.
+    Until the body begins to be read the request counts as waiting; from then on, until this context is left, as being
+    computed.
 
     Parameters
     ----------
@@ -30,27 +31,44 @@ def staged(request: Request, source: Format, target: Format) -> Iterator[tuple[F
     source, target
         The formats of its body and of the answer.
     """
-    stages = entry_of(request.scope).stages
+    with request.app.state.meters.work() as work:
+        yield timed(entry_of(request.scope).stages, source, target, begin=work.begin)
+
+
+def timed(
+    stages: dict[str, float], source: Format, target: Format, begin: Callable[[], None] = go_on
+) -> tuple[Format, Format]:
+    """Give two formats that note what passes between them, and how long it takes.
+
+    Whatever happens between reading and writing is computing.
+
+    Parameters
+    ----------
+    stages
+        Where the seconds of "decode", "compute" and "encode" are noted.
+    source, target
+        The formats of a body and of the answer.
+    begin
+        What is called before the body begins to be read.
+    """
     decoded = 0.0
 
-    with request.app.state.meters.work() as work:
+    def decode(body: Body, fields: frozenset[str], **circumstances: Any) -> Submission:  # noqa: ANN401 - any
+        nonlocal decoded
+        begin()
+        began = perf_counter()
+        try:
+            return source.decode(body, fields, **circumstances)
+        finally:
+            decoded = perf_counter()
+            stages["decode"] = decoded - began
 
-        def decode(body: bytes, fields: frozenset[str], **circumstances: Any) -> Submission:  # noqa: ANN401 - any
-            nonlocal decoded
-            work.begin()
-            began = perf_counter()
-            try:
-                return source.decode(body, fields, **circumstances)
-            finally:
-                decoded = perf_counter()
-                stages["decode"] = decoded - began
+    def encode(reply: Reply) -> bytes:
+        began = perf_counter()
+        stages["compute"] = began - decoded
+        assert target.encode is not None  # noqa: S101 - negotiation gives no other
+        body = target.encode(reply)
+        stages["encode"] = perf_counter() - began
+        return body
 
-        def encode(reply: Reply) -> bytes:
-            began = perf_counter()
-            stages["compute"] = began - decoded
-            assert target.encode is not None  # noqa: S101 - negotiation gives no other
-            body = target.encode(reply)
-            stages["encode"] = perf_counter() - began
-            return body
-
-        yield replace(source, decode=decode), replace(target, encode=encode)
+    return Format(source.media_type, decode, source.encode), Format(target.media_type, target.decode, encode)

@@ -54,6 +54,9 @@ class Threads:
         MemoryError
             The system gives no thread.
         """
+        if batch.is_one_chunk:
+            checkpoint()
+            return tally(batch.chunk(0, batch.size), objective, checkpoint)
         fold = _Fold(batch, objective, checkpoint)
         chunks = len(fold.cuts)
         helpers = 0 if chunks < _FEWEST_CHUNKS else min(self._helpers, chunks // 2)

@@ -167,15 +167,17 @@ def _check_room(numbers: int) -> None:
 
 def _check_finite(values: Iterable[Any]) -> None:
     """Look for floats that are not finite in all that lies in some JSON values."""
-    for value in values:
-        kind = type(value)
-        if kind is float:
-            if value - value != 0.0:
-                raise ValueError("a number of the summary is not finite")
-        elif kind is dict:
-            _check_finite(value.values())
-        elif kind is list or kind is tuple:
-            _check_finite(value)
+    waiting = [values]
+    while waiting:
+        for value in waiting.pop():
+            kind = type(value)
+            if kind is float:
+                if value - value != 0.0:
+                    raise ValueError("a number of the summary is not finite")
+            elif kind is dict:
+                waiting.append(value.values())
+            elif kind is list or kind is tuple:
+                waiting.append(value)
 
 
 def _fill(document: dict[str, Any], place: str, array: NDArray[np.float64], ours: dict[str, dict[str, Any]]) -> None:

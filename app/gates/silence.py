@@ -5,7 +5,7 @@ begins, is for the protocol class that reads it. Nor is there a least speed here
 how much has to come in the long run is for the protocol class, too.
 """
 
-import anyio
+import asyncio
 
 from app.gates.asgi import App, Message, Receive, Scope, Send
 from app.problems import REQUEST_TIMEOUT, Problem, RefusedError
@@ -46,11 +46,13 @@ class Silence:
             nonlocal complete
             if complete:  # what comes now is that the client leaves, and it may take its time
                 return await receive()
-            with anyio.move_on_after(self.seconds):
-                message = await receive()
-                complete = not message.get("more_body", False)
-                return message
-            detail = f"Nothing of the body arrived for {self.seconds:g} s ({self.setting})."
-            raise RefusedError(Problem(REQUEST_TIMEOUT, detail, headers={"Connection": "close"}))
+            try:
+                async with asyncio.timeout(self.seconds):
+                    message = await receive()
+            except TimeoutError:
+                detail = f"Nothing of the body arrived for {self.seconds:g} s ({self.setting})."
+                raise RefusedError(Problem(REQUEST_TIMEOUT, detail, headers={"Connection": "close"})) from None
+            complete = not message.get("more_body", False)
+            return message
 
         await self.app(scope, receive_in_time, send)

@@ -140,6 +140,11 @@ class Batch:
         """
         return _as_float64(self.array(name)[start:stop])
 
+    @property
+    def is_one_chunk(self) -> bool:
+        """Whether `cuts` gives the whole batch in one piece."""
+        return self.size * max(self.feature_count, self.latent_count or 1) <= CHUNK_ELEMENTS
+
     def cuts(self, rows: int | None = None, checkpoint: Checkpoint = go_on) -> Iterator[tuple[int, int]]:
         """Say where chunks start and stop: `rows` samples each, by default as many as `CHUNK_ELEMENTS` allows.
 

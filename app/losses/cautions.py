@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from app.losses.arrays import Array
 from app.losses.tally import BEYOND_FLOAT16, Tally
 from app.losses.variants import Figures, Variant
 
@@ -87,11 +88,18 @@ def _of_sums(tally: Tally, variants: Mapping[str, Variant]) -> Iterator[Caution]
             beyond[f"kl {variant.partition('+')[2]}"] = None
     terms = [("reconstruction", tally.reconstruction), ("kl", tally.divergence)]
     for term, sums in terms:
-        count = 0 if sums is None else int(np.count_nonzero(np.abs(sums.hi) >= BEYOND_FLOAT16))
+        count = 0 if sums is None else _count_beyond_float16(sums.hi)
         if count:
             beyond[f"{term} of {count} {'sample' if count == 1 else 'samples'}"] = None
     if beyond:
         yield Caution("sum_overflows_float16", f"Beyond 65504, the end of float16: {', '.join(beyond)}.")
+
+
+def _count_beyond_float16(sums: Array) -> int:
+    """Count the sums, (n,), that float16 cannot hold; one of them sooner than NumPy would."""
+    if len(sums) == 1:
+        return int(abs(float(sums[0])) >= BEYOND_FLOAT16)
+    return int(np.count_nonzero(np.abs(sums) >= BEYOND_FLOAT16))
 
 
 def _of_weights(figures: Figures, variants: Mapping[str, Variant]) -> Iterator[Caution]:

@@ -77,7 +77,7 @@ class Sum:
 
     def exact(self) -> Decimal:
         """Give hi + lo with every digit; not a number where the sum is not finite."""
-        return _ROOMY.add(Decimal(self.hi), Decimal(self.lo)) if np.isfinite(self.value) else Decimal("NaN")
+        return _ROOMY.add(Decimal(self.hi), Decimal(self.lo)) if math.isfinite(self.value) else Decimal("NaN")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,6 +173,8 @@ def batch_sum(hi: Array, lo: Array, weight: Array | None = None) -> Sum:
     """
     if weight is not None:
         hi, lo = weight * hi, weight * lo
+    if len(hi) == 1:
+        return Sum(*two_sum(float(hi[0]), 0.0 + float(lo[0])))
     high, low = row_sums(hi[np.newaxis])
     return Sum(*two_sum(float(high[0]), float(low[0]) + float(np.add.reduce(lo))))
 

@@ -170,11 +170,11 @@ def tally(chunk: Chunk, objective: Objective, checkpoint: Checkpoint = go_on) ->
     _check_domains(chunk, objective, checkpoint)
     positive = Claim.NON_NEGATIVE in objective.loss.claims
     reconstruction = Term.of(objective.value(chunk.x, chunk.y), chunk.weight, non_negative=positive)
-    _check_samples(chunk, reconstruction.hi, ("x",), f"has a {objective.loss.name}", checkpoint)
+    _check_samples(chunk, reconstruction, ("x",), f"has a {objective.loss.name}", checkpoint)
     squares = None
     if objective.loss.decoder_variance is not None and objective.loss.squared_error_factor is None:
         squares = Term.of(squared_error(chunk.x, chunk.y), chunk.weight, non_negative=True)
-        _check_samples(chunk, squares.hi, ("x",), "has a squared error", checkpoint)
+        _check_samples(chunk, squares, ("x",), "has a squared error", checkpoint)
     kl, per_latent = _tally_divergence(chunk, checkpoint)
     return Tally(
         start=chunk.start,
@@ -198,11 +198,11 @@ def _tally_divergence(chunk: Chunk, checkpoint: Checkpoint) -> tuple[Term | None
         return None, None
     elements = divergence(chunk.mu, chunk.logvar)
     term = Term.of(elements, chunk.weight, non_negative=True)
-    if not np.isfinite(term.hi).all():
+    if not (math.isfinite(term.total.value) or np.isfinite(term.hi).all()):
         chunk.check_finite(checkpoint)
         sample = int(np.argmin(np.isfinite(term.hi)))
         name = latent_to_blame(chunk.mu[sample], chunk.logvar[sample])
-        _check_samples(chunk, term.hi, (name,), "has a KL divergence", checkpoint)
+        _check_samples(chunk, term, (name,), "has a KL divergence", checkpoint)
     weighted = elements if chunk.weight is None else elements * chunk.weight[:, np.newaxis]
     return term, VectorSum(*column_sums(weighted, non_negative=True))
 
@@ -220,9 +220,11 @@ def latent_to_blame(mu: Array, logvar: Array) -> str:
     return "logvar" if of_logvar >= of_mu else "mu"
 
 
-def _check_samples(chunk: Chunk, sums: Array, path: tuple[str], what: str, checkpoint: Checkpoint) -> None:
-    """Refuse a chunk in which a sample's sum, (n,), is not finite."""
-    finite = np.isfinite(sums)
+def _check_samples(chunk: Chunk, term: Term, path: tuple[str], what: str, checkpoint: Checkpoint) -> None:
+    """Refuse a chunk in which a sample's sum is not finite; where the sum of all of them is finite, each is."""
+    if math.isfinite(term.total.value):
+        return
+    finite = np.isfinite(term.hi)
     if not finite.all():
         chunk.check_finite(checkpoint)
         sample = chunk.start + int(np.argmin(finite))

@@ -449,3 +449,29 @@ def test_a_full_service_refuses_before_it_reads(path: str) -> None:
         await asyncio.gather(*tasks)
 
     run(test)
+
+
+def test_brief_work_is_done_here_and_counts_for_the_pace() -> None:
+    async def test() -> None:
+        capacity = a_capacity()
+        assert capacity.has_room
+        assert capacity.run_here(threading.get_ident) == threading.get_ident()
+        assert capacity.service_seconds is not None
+        assert 0 < capacity.service_seconds < PATIENCE
+        with pytest.raises(ZeroDivisionError):
+            capacity.run_here(lambda: 1 / 0)
+
+    run(test)
+
+
+def test_where_all_are_busy_there_is_no_room() -> None:
+    async def test() -> None:
+        capacity, work = a_capacity(), Work()
+        running = asyncio.create_task(capacity.run(work, stays))
+        await until(work.begun.is_set)
+        assert not capacity.has_room
+        work.go.set()
+        assert await running == "done"
+        assert capacity.has_room
+
+    run(test)

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.direct import DirectRoute
+from app.api.direct import DirectRoute, endpoints_of
 from tests.inprocess import a_client
 
 
@@ -45,3 +45,32 @@ def test_batches_are_answered_without_a_search_for_parameters(path: str, monkeyp
     with a_client() as client:
         assert client.request("POST", path, json={"x": [1]}).status_code == 422
         assert client.get("/losses/mse").status_code == 500  # which shows that others are searched
+
+
+def test_the_short_way_leads_to_direct_routes_only() -> None:
+    made = APIRouter(route_class=DirectRoute)
+    plain = APIRouter()
+
+    async def answer(_request: Request) -> Response:
+        raise NotImplementedError
+
+    plain.add_api_route("/plain", answer, methods=["POST"], response_model=None)
+    made.add_api_route("/direct", answer, methods=["POST"], response_model=None)
+    made.add_api_route("/direct/{name}", answer, methods=["POST"], response_model=None)
+    outer = APIRouter()
+    outer.include_router(made)
+    assert endpoints_of([outer, plain]) == {("POST", "/direct"): answer}
+
+
+@pytest.mark.parametrize("root_path", ["", "/prefix"])
+def test_the_short_way_does_not_ask_the_router(root_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("fastapi.routing.APIRouter.app", asked)
+    with a_client(root_path=root_path) as client:
+        for path in ("/loss", "/loss/identify"):
+            body = {"x": [1], "y": [2], **({"observed": 1} if path != "/loss" else {})}
+            assert client.request("POST", root_path + path, json=body).status_code == 200
+            assert client.request("POST", root_path + path, content=b"[]").status_code == 415
+        assert client.get(f"{root_path}/loss").status_code == 500  # which shows that others ask it

@@ -4,16 +4,22 @@ import asyncio
 import gc
 import gzip
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from app.api import loss
+from app.api import identify, loss
+from app.api.exchange import BRIEF_BYTES
+from app.api.options import Options
+from app.losses import Batch
+from app.problems import INVALID_REQUEST, RefusedError
 from app.spool import Spool
 from tests.formats.files import form, npy, npz, safetensors
 from tests.inprocess import InProcess, a_client, a_scope, an_app
@@ -159,8 +165,8 @@ def upload(app: FastAPI, pieces: list[dict[str, Any]], *headers: tuple[bytes, by
     async def send(message: Any) -> None:  # noqa: ANN401 - ASGI's messages are looser than that
         sent.append(message)
 
-    scope = a_scope()
-    scope["headers"] = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json"), *headers]
+    scope = a_scope((b"host", b"127.0.0.1"), *headers)
+    scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-length"]
     asyncio.run(app(scope, receive, send))
     return sent
 
@@ -186,3 +192,70 @@ def test_a_body_that_becomes_too_large_leaves_nothing(tmp_path: Path) -> None:
     answer = upload(app, [*[piece] * 5, {"type": "http.request", "body": b"", "more_body": False}])
     assert json.loads(answer[1]["body"])["type"] == "/problems/body-too-large"
     assert left(tmp_path) == 0
+
+
+SHORT = b'{"x": [1, 2], "y": [2, 1]}'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "content_type", "brief"),
+    [
+        ("/loss", SHORT, "application/json", True),
+        ("/loss", SHORT[:-1] + b" " * (BRIEF_BYTES - len(SHORT)) + b"}", "application/json", True),
+        ("/loss", SHORT[:-1] + b" " * (BRIEF_BYTES - len(SHORT) + 1) + b"}", "application/json", False),
+        ("/loss", SHORT[:-1] + b', "include": ["gradients"]}', "application/json", False),
+        ("/loss", SHORT[:-1] + b', "\\u0069nclude": ["gradients"]}', "application/json", False),
+        ("/loss", SHORT[:-1] + b', "loss": "mse", "beta": 2.5, "sample_weight": [1, 2]}', "application/json", True),
+        (
+            "/loss",
+            SHORT[:-1] + b', "mu": [1, 2], "logvar": [1, 2], "loss": "l1"}',
+            "application/json",
+            True,
+        ),
+        ("/loss?beta=2", SHORT, "application/json", False),
+        ("/loss", npz(x=X, y=Y), NPZ, False),
+        ("/loss/identify", SHORT[:-1] + b', "observed": 2}', "application/json", False),
+    ],
+)
+def test_only_brief_bodies_are_answered_in_the_event_loop(  # noqa: PLR0913 - a row
+    client: InProcess, monkeypatch: pytest.MonkeyPatch, path: str, body: bytes, content_type: str, *, brief: bool
+) -> None:
+    threads = []
+
+    def loaded(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the core's takes
+        threads.append(threading.current_thread())
+        return Batch.of(*arguments, **named)
+
+    for module in (loss, identify):
+        monkeypatch.setattr(module, "Batch", type("Batch", (), {"of": loaded}))
+    assert client.request("POST", path, content=body, headers={"content-type": content_type}).status_code == 200
+    assert [thread is threading.current_thread() for thread in threads] == [brief]
+
+
+def test_a_body_of_many_strings_is_not_brief(client: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    def dressed(*_: Any, **__: Any) -> Any:  # noqa: ANN401 - never mind what it would take
+        threads.append(threading.current_thread())
+        raise RefusedError(INVALID_REQUEST.example)
+
+    monkeypatch.setattr(Options, "of", dressed)
+    assert client.raw(b'{"x": [1], "y": [1], "loss": [%b]}' % b",".join([b'"a"'] * 20)).status_code == 400
+    assert client.raw(b'{"x": [1], "y": [1], "loss": "a"}').status_code == 400
+    assert [thread is threading.current_thread() for thread in threads] == [False, True]
+
+
+def test_a_brief_body_waits_for_a_thread_where_all_are_busy() -> None:
+    async def test() -> None:
+        app, go = an_app(computing_threads=1), threading.Event()
+        busy = asyncio.create_task(app.state.capacity.run(lambda _: go.wait(20), anyio.sleep_forever))
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            brief = asyncio.create_task(client.post("/loss", json={"x": [1], "y": [2]}))
+            while not app.state.capacity.waiting_count:  # noqa: ASYNC110 - what is waited for happens in the service
+                await asyncio.sleep(0.002)
+            go.set()
+            assert (await brief).status_code == 200
+        await busy
+
+    asyncio.run(test())

@@ -67,6 +67,8 @@ def numbers_of(nested: object, path: str = "") -> dict[str, NDArray[np.float64]]
     """List every number of a report by where it is: ``"variants.sum_mean.total"``. Texts and None are left out."""
     if dataclasses.is_dataclass(nested):
         nested = {field.name: getattr(nested, field.name) for field in dataclasses.fields(nested)}
+    if isinstance(nested, tuple) and hasattr(nested, "_asdict"):
+        nested = nested._asdict()
     if isinstance(nested, Mapping):
         found: dict[str, NDArray[np.float64]] = {}
         for name, value in nested.items():
