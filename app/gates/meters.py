@@ -89,7 +89,7 @@ class Meters:
         )
         self._stages = Histogram(
             "lossgrid_stage_duration_seconds",
-            "Time in a thread: reading the body's text or arrays (decode), computing, writing the answer (encode).",
+            "Time of the work: reading the body's text or arrays (decode), computing, writing the answer (encode).",
             ["stage"],
             buckets=STAGE_SECONDS,
             registry=self.registry,
