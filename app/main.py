@@ -141,6 +141,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.ready = True
     app.state.capacity = capacity
+    app.state.spool = spool
     app.state.meters = meters
     app.state.closed = closed
     app.state.traced = traces is not None

@@ -172,7 +172,11 @@ class Capacity:
     def _refusal(self, kind: Kind, detail: str) -> RefusedError:
         """Make a refusal that says when there will be room: when all those have been served that are here now."""
         here = len(self._running) + len(self._queue)
-        wait = math.ceil((self._average or 0) * here / self.at_once)
+        # What has been running for long may well run for as long again, whatever others take.
+        oldest = max(
+            (job.loop.time() - clock.when() + self.seconds for job, clock in self._running.items()), default=0.0
+        )
+        wait = math.ceil(max((self._average or 0) * here / self.at_once, oldest))
         return RefusedError(
             Problem(kind, detail, headers={"Retry-After": str(min(max(1, wait), _LONGEST_RETRY_SECONDS))})
         )

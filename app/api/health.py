@@ -14,7 +14,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 def router() -> APIRouter:
-    """Make the routes; `ready` of the application's state says whether it takes requests."""
+    """Make the routes; `ready` and `spool` of the application's state say whether it takes requests."""
     made = APIRouter(tags=["health"])
 
     async def healthz() -> Response:
@@ -23,6 +23,7 @@ def router() -> APIRouter:
     async def readyz(request: Request) -> Response:
         if not request.app.state.ready:
             raise RefusedError(Problem(NOT_READY, NOT_READY.detail, headers={"Retry-After": "5"}))
+        request.app.state.spool.largest_bytes()  # refuses where there is no place for large bodies
         return Response(b'{"status":"ready"}', media_type="application/json", headers=_NO_STORE)
 
     made.add_api_route(
@@ -40,7 +41,8 @@ def router() -> APIRouter:
         readyz,
         operation_id="readyz",
         summary="Does the service take requests?",
-        description="For readiness probes and load balancers. It is 503 as soon as the service has been told to stop.",
+        description="For readiness probes and load balancers. It is 503 as soon as the service has been told to stop,"
+        " and while it has no place for large bodies.",
         response_model=ReadinessAnswer,
         response_description="It does.",
         responses=refusals(503),

@@ -386,6 +386,22 @@ def test_the_queue_is_as_long_as_is_served_soon(average: float | None, places: i
     run(test)
 
 
+def test_who_comes_back_is_told_of_what_has_been_running_for_long() -> None:
+    async def test() -> None:
+        capacity = a_capacity(at_once=1, waiting=0)
+        capacity._average = 0.001  # noqa: SLF001 - of many brief ones before
+        work = Work()
+        task = asyncio.create_task(capacity.run(work, stays))
+        await asyncio.sleep(1.1)
+        with pytest.raises(RefusedError) as caught:
+            capacity.check()
+        assert refusal_of(caught.value)[2] >= 2
+        work.go.set()
+        await task
+
+    run(test)
+
+
 def test_the_pace_is_a_moving_average() -> None:
     async def test() -> None:
         capacity = a_capacity()

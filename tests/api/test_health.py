@@ -1,5 +1,7 @@
 """GET /healthz and GET /readyz."""
 
+from pathlib import Path
+
 from tests.inprocess import InProcess, a_client
 from tests.refusals import assert_problem
 
@@ -16,4 +18,16 @@ def test_a_service_that_stops_is_alive_but_not_ready() -> None:
         answer = client.get("/readyz")
         assert_problem(answer, "not-ready")
         assert answer.headers["retry-after"] == "5"
+        assert client.get("/healthz").status_code == 200
+
+
+def test_a_service_without_a_place_for_large_bodies_is_alive_but_not_ready(tmp_path: Path) -> None:
+    place = tmp_path / "spool"
+    place.mkdir()
+    with a_client(spool_directory=str(place)) as client:
+        assert client.get("/readyz").status_code == 200
+        place.rmdir()
+        answer = client.get("/readyz")
+        assert answer.json()["type"] == "/problems/spool-full"
+        assert answer.headers["retry-after"]
         assert client.get("/healthz").status_code == 200
