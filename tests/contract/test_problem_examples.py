@@ -4,7 +4,6 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -118,13 +117,13 @@ def test_the_example_of_a_client_that_names_no_host() -> None:
 
 def test_the_example_of_a_client_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    wait: Callable[[float], AbstractContextManager[Any]] = anyio.move_on_after
+    wait = asyncio.timeout
 
-    def briefly(seconds: float) -> AbstractContextManager[Any]:
+    def briefly(seconds: float) -> asyncio.Timeout:
         asked.append(seconds)
         return wait(0.01)
 
-    monkeypatch.setattr("app.gates.silence.anyio.move_on_after", briefly)
+    monkeypatch.setattr("app.gates.silence.asyncio.timeout", briefly)
     assert_is_the_example(answer_to(an_app(), (b"host", b"localhost")), "request-timeout")
     assert asked == [8]
 
@@ -161,15 +160,16 @@ def test_the_example_of_a_spool_without_room() -> None:
 def test_the_examples_of_a_service_that_has_much_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     go = threading.Event()
     monkeypatch.setattr("app.api.loss.answer", lambda *_, **__: b"%d" % go.wait(20))
+    in_a_thread = {**BATCH, "include": []}  # a brief body includes nothing
 
     async def ask() -> tuple[httpx.Response, httpx.Response]:
         app = an_app(computing_threads=2)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            posted = [asyncio.create_task(client.post("/loss", json=dict(BATCH))) for _ in range(34)]
+            posted = [asyncio.create_task(client.post("/loss", json=in_a_thread)) for _ in range(34)]
             while app.state.capacity.waiting_count < 32:  # noqa: ASYNC110 - nothing tells when
                 await asyncio.sleep(0.01)
-            refused = await client.post("/loss", json=dict(BATCH))
+            refused = await client.post("/loss", json=in_a_thread)
             app.state.capacity._too_long(next(iter(app.state.capacity._running)))  # noqa: SLF001 - as after 60 s
             done, _ = await asyncio.wait(posted, return_when=asyncio.FIRST_COMPLETED)
             go.set()
