@@ -26,7 +26,8 @@ from tests.inprocess import an_app
 
 PATIENCE = 20
 HEAD = b"POST /loss HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-BATCH = b'{"x": [1], "y": [2]}'
+BATCH = b'{"x": [1], "y": [2], "include": []}'
+"""One that is answered in a thread: a brief one includes nothing."""
 
 
 @pytest.fixture(autouse=True)

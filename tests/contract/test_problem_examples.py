@@ -4,7 +4,6 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -118,9 +117,9 @@ def test_the_example_of_a_client_that_names_no_host() -> None:
 
 def test_the_example_of_a_client_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    wait: Callable[[float], AbstractAsyncContextManager[Any]] = asyncio.timeout
+    wait = asyncio.timeout
 
-    def briefly(seconds: float) -> AbstractAsyncContextManager[Any]:
+    def briefly(seconds: float) -> asyncio.Timeout:
         asked.append(seconds)
         return wait(0.01)
 
@@ -158,22 +157,19 @@ def test_the_example_of_a_spool_without_room() -> None:
         assert_is_the_example(client.loss(**BATCH).json(), "spool-full")
 
 
-LARGER = {**BATCH, "include": ["gradients"]}
-"""A batch that is not brief, and so is given to a thread."""
-
-
 def test_the_examples_of_a_service_that_has_much_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     go = threading.Event()
     monkeypatch.setattr("app.api.loss.answer", lambda *_, **__: b"%d" % go.wait(20))
+    in_a_thread = {**BATCH, "include": []}  # a brief body includes nothing
 
     async def ask() -> tuple[httpx.Response, httpx.Response]:
         app = an_app(computing_threads=2)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            posted = [asyncio.create_task(client.post("/loss", json=LARGER)) for _ in range(34)]
+            posted = [asyncio.create_task(client.post("/loss", json=in_a_thread)) for _ in range(34)]
             while app.state.capacity.waiting_count < 32:  # noqa: ASYNC110 - nothing tells when
                 await asyncio.sleep(0.01)
-            refused = await client.post("/loss", json=LARGER)
+            refused = await client.post("/loss", json=in_a_thread)
             app.state.capacity._too_long(next(iter(app.state.capacity._running)))  # noqa: SLF001 - as after 60 s
             done, _ = await asyncio.wait(posted, return_when=asyncio.FIRST_COMPLETED)
             go.set()

@@ -18,7 +18,9 @@ from tests.e2e.process import running
 from tests.e2e.test_protocol import BATCH, HEALTH, LOSS, answers, assert_refused, serving, statuses
 
 PATIENCE = 20
-POST = LOSS + b"Content-Length: %d\r\n\r\n" % len(BATCH) + BATCH
+IN_A_THREAD = BATCH[:-1] + b', "include": []}'
+"""A body that is not brief."""
+POST = LOSS + b"Content-Length: %d\r\n\r\n" % len(IN_A_THREAD) + IN_A_THREAD
 
 
 class Endless:
