@@ -119,8 +119,10 @@ def _bounds(rows: Sequence[RowResult]) -> str:
     for one in verdicts(rows):
         if one.bound.times_usual is not None:
             asked = f"usual / ours at least {one.bound.times_usual:g}"
-        else:
+        elif one.bound.of_limit is not None:
             asked = f"ours / limit at most {one.bound.of_limit:g}"
+        else:
+            asked = f"ours / echo at most {one.bound.of_echo:g}"
         reason = "" if one.reached else one.bound.reason
         lines.append(
             [

@@ -26,6 +26,10 @@ class Spread:
         """Sum up the ratios of values that were measured one after the other: noise that lasts hits both of a pair."""
         return cls.of([one / other for one, other in zip(dividends, divisors, strict=True)])
 
+    def inverse(self) -> Self:
+        """Sum up the same ratios the other way round."""
+        return type(self)(1 / self.high, 1 / self.median, 1 / self.low)
+
 
 def percentile(values: Sequence[float], percent: float) -> float:
     """Give the value below which so many percent of the values are, between two of them by proportion."""

@@ -9,6 +9,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from app.spool.files import Spool, SpoolFile
+from app.spool.tidy import Tidy
 from app.spool.workspace import Allowance, Workspace
 
 __all__ = ["Intake"]
@@ -43,6 +44,7 @@ class Intake:
         self.allowance = Allowance(memory_bytes)
         self._threshold = threshold_bytes
         self._writing = CapacityLimiter(writers)
+        self._tidy = Tidy()
 
     def workspace(self) -> Workspace:
         """Give a request its room, to be used with ``with``, or until `give_back`."""
@@ -51,8 +53,12 @@ class Intake:
     async def give_back(self, workspace: Workspace) -> None:
         """Close a workspace that is on disk in a thread: to free gigabytes takes the system a while.
 
+        After a large one, the memory that it has freed goes back to the system as soon as there is quiet.
+
         Whoever did its work has closed it, as a rule. It has not where no work was begun, or goes on without a client.
         """
+        if workspace.most_bytes > LARGE_BYTES:
+            self._tidy.soon()
         if workspace.is_on_disk:
             with anyio.CancelScope(shield=True):
                 await self._aside(workspace.close)

@@ -75,6 +75,11 @@ class Workspace:
         What all requests together may hold in memory.
     threshold_bytes
         How much of it this request may.
+
+    Attributes
+    ----------
+    most_bytes
+        How much it has held in memory at once.
     """
 
     def __init__(self, spool: Spool, allowance: Allowance, *, threshold_bytes: int) -> None:
@@ -82,6 +87,7 @@ class Workspace:
         self._allowance = allowance
         self._threshold = threshold_bytes
         self._held = 0
+        self.most_bytes = 0
         self._taken = 0
         self._maps: list[mmap.mmap] = []
         self._released = time.monotonic()
@@ -101,6 +107,7 @@ class Workspace:
             if held > self._threshold or (more > 0 and not self._allowance.take(more)):
                 return False
             self._held = held
+            self.most_bytes = max(self.most_bytes, held)
             self._taken += max(0, more)
             return True
 

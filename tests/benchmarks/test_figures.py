@@ -83,11 +83,16 @@ def test_the_machine_is_described() -> None:
     assert found.memory_gib > 0
 
 
+def test_ratios_can_be_turned_round() -> None:
+    assert Spread(0.5, 2.0, 4.0).inverse() == Spread(0.25, 0.5, 2.0)
+
+
 def test_every_bound_has_its_row() -> None:
     names = [one.name for one in ROWS]
     assert len(set(names)) == len(names)
     assert {bound.row for bound in BOUNDS} <= set(names)
-    assert all((bound.times_usual is None) != (bound.of_limit is None) for bound in BOUNDS)
+    asked = [(bound.times_usual, bound.of_limit, bound.of_echo) for bound in BOUNDS]
+    assert [one for one in asked if one.count(None) != 2] == []
     assert {load.row.name for load in LOADS} <= set(names)
 
 

@@ -1,0 +1,60 @@
+"""Free memory goes back to the system when there is quiet."""
+
+import asyncio
+import ctypes
+
+import pytest
+
+from app.spool import tidy
+from app.spool.tidy import Tidy
+
+
+class Library:
+    """Counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def malloc_trim(self, rest: int) -> int:
+        """Stand in for that of glibc."""
+        self.asked.append(rest)
+        return 1
+
+
+def test_it_waits_for_quiet_and_then_asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tidy, "QUIET_SECONDS", 0.05)
+    library = Library()
+
+    async def test() -> None:
+        found = Tidy(library)
+        for _ in range(5):
+            found.soon()
+        assert library.asked == []
+        deadline = asyncio.get_running_loop().time() + 10
+        while not library.asked:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+
+    asyncio.run(test())
+    assert library.asked == [0]
+
+
+def test_without_such_a_library_nothing_is_done() -> None:
+    async def test() -> None:
+        Tidy(object()).soon()
+
+    asyncio.run(test())
+
+
+def test_the_library_of_this_process_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = Library()
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    monkeypatch.setattr(tidy, "QUIET_SECONDS", 0)
+
+    async def test() -> None:
+        Tidy().soon()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(test())
+    assert library.asked == [0]
