@@ -473,6 +473,14 @@ def test_a_number_of_a_link_is_asked_for_and_told(panels: Panels) -> None:
 def test_the_style_of_plot_is_let_in_by_its_hash_alone(server: Running, page: Page, complaints: list[str]) -> None:
     panels = Panels(page, server.url, re.sub(r" 'sha256-[^']+'", "", POLICY))
     panels.open(batch(), *ALL)
+    # What the console says comes when it likes: all of it is there when nothing has come for a while.
+    heard, quiet = 0, 0
+    for _ in range(200):
+        page.wait_for_timeout(50)
+        quiet = quiet + 1 if complaints and len(complaints) == heard else 0
+        heard = len(complaints)
+        if quiet == 10:
+            break
     assert complaints
     assert all("Content Security Policy" in line for line in complaints), complaints
     complaints.clear()
