@@ -10,9 +10,6 @@ disk, in the directory that --directory names, and removed again; Linux only.
 
 import argparse
 import http.client
-import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,15 +17,15 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.servers import Server, service
+
 __all__ = ["KINDS", "main"]
 
-ROOT: Final = Path(__file__).parents[1]
 FEATURES: Final = 784
 JSON_BYTES: Final = 60 * 2**20
 ROWS: Final = 4096
@@ -138,25 +135,11 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 
 @contextmanager
-def _service(directory: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Run the service, and give its process and port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOSSGRID_PORT")}
-    environment |= {"LOSSGRID_PORT": str(port), "LOSSGRID_SPOOL_DIRECTORY": directory, "MALLOC_ARENA_MAX": "2"}
-    process = subprocess.Popen([sys.executable, "-m", "app"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
-            try:
-                _post(port, KINDS["json-zeros"].media_type, b'{"x": [[0, 1]], "y": [[1, 1]]}')
-                break
-            except ConnectionError:
-                time.sleep(0.05)
-        yield process, port
-    finally:
-        process.terminate()
-        process.wait()
+def _service(directory: str) -> Iterator[Server]:
+    """Start the service, and let it answer something small first."""
+    with service({"LOSSGRID_SPOOL_DIRECTORY": directory, "MALLOC_ARENA_MAX": "2"}) as server:
+        _post(server.port, KINDS["json-zeros"].media_type, b'{"x": [[0, 1]], "y": [[1, 1]]}')
+        yield server
 
 
 def _post(port: int, media_type: str, body: bytes | IO[bytes], length: int | None = None) -> tuple[int, int]:
@@ -166,14 +149,6 @@ def _post(port: int, media_type: str, body: bytes | IO[bytes], length: int | Non
     connection.request("POST", "/loss", body, headers)
     with connection.getresponse() as answer:
         return answer.status, len(answer.read())
-
-
-def _memory(process: int, field: str) -> int:
-    """Read a field of a process's status, in bytes."""
-    for line in Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1]) * 1024
-    raise LookupError(field)
 
 
 def main() -> int:
@@ -186,15 +161,15 @@ def main() -> int:
     print("| body | MiB sent | status | MiB answered | peak growth, MiB | left open, MiB | seconds |")  # noqa: T201
     print("| --- | --- | --- | --- | --- | --- | --- |")  # noqa: T201
     for name in asked.kinds or KINDS:
-        with tempfile.TemporaryFile(dir=asked.directory) as file, _service(asked.directory) as (process, port):
+        with tempfile.TemporaryFile(dir=asked.directory) as file, _service(asked.directory) as server:
             KINDS[name].write(file, asked.mebibytes * 2**20)
             length = file.tell()
             file.seek(0)
-            before = _memory(process.pid, "VmRSS")
+            before = server.resident()
             started = time.perf_counter()
-            status, answered = _post(port, KINDS[name].media_type, file, length)
+            status, answered = _post(server.port, KINDS[name].media_type, file, length)
             seconds = time.perf_counter() - started
-            peak, after = _memory(process.pid, "VmHWM") - before, _memory(process.pid, "VmRSS") - before
+            peak, after = server.peak() - before, server.resident() - before
             row = (length >> 20, status, answered >> 20, peak >> 20, after >> 20, f"{seconds:.1f}")
             print(f"| {name} | {' | '.join(map(str, row))} |", flush=True)  # noqa: T201
     return 0

@@ -17,7 +17,8 @@ from collections import Counter, defaultdict
 from contextlib import nullcontext
 from urllib.parse import urlsplit
 
-from benchmarks.health_under_load import batch, service
+from benchmarks.health_under_load import batch, quiet_service
+from benchmarks.spread import percentile
 
 
 async def post(port: int, body: bytes) -> tuple[int, float]:
@@ -36,12 +37,6 @@ async def post(port: int, body: bytes) -> tuple[int, float]:
     return int(answer.split(maxsplit=2)[1]) if answer else 0, time.perf_counter() - started
 
 
-def percentile(taken: list[float], percent: int) -> float:
-    """Give a percentile of some times."""
-    ordered = sorted(taken)
-    return round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 4)
-
-
 async def measure(port: int, body: bytes, at_once: int, rounds: int) -> dict[str, object]:
     """Measure a service."""
     alone = [(await post(port, body))[1] for _ in range(20)]
@@ -56,11 +51,11 @@ async def measure(port: int, body: bytes, at_once: int, rounds: int) -> dict[str
     return {
         "body_bytes": len(body),
         "alone_p50": round(statistics.median(alone), 4),
-        "alone_p99": percentile(alone, 99),
+        "alone_p99": round(percentile(alone, 99), 4),
         "statuses": dict(statuses),
-        "accepted_p50": percentile(taken[200], 50),
-        "accepted_p99": accepted,
-        "refused_p99": percentile(taken[503] or [0.0], 99),
+        "accepted_p50": round(statistics.median(taken[200]), 4),
+        "accepted_p99": round(accepted, 4),
+        "refused_p99": round(percentile(taken[503] or [0.0], 99), 4),
         "times_slower": round(accepted / statistics.median(alone), 1),
         "cores": os.cpu_count(),
     }
@@ -74,7 +69,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
-    with nullcontext(urlsplit(asked.url).port or 80) if asked.url else service() as port:
+    with nullcontext(urlsplit(asked.url).port or 80) if asked.url else quiet_service() as port:
         found = asyncio.run(measure(port, batch(asked.megabytes), asked.at_once, asked.rounds))
     sys.stdout.write(json.dumps(found) + "\n")
 

@@ -11,19 +11,14 @@ Frames are those of a pointer that moves over the loss matrix, with every plate 
 import argparse
 import io
 import os
-import socket
 import statistics
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.servers import service
 
 __all__ = ["main"]
 
@@ -50,27 +45,6 @@ FRAMES = """async () => {
   }
   return (performance.now() - start) / 60;
 }"""
-
-
-@contextmanager
-def service() -> Iterator[str]:
-    """Start the service on a free port, and end it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    settings = os.environ | {"LOSSGRID_PORT": str(port), "LOSSGRID_LOG_LEVEL": "error"}
-    process = subprocess.Popen([sys.executable, "-m", "app"], env=settings, stdout=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{url}/healthz", timeout=1).close()  # noqa: S310 - our own address
-                break
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def batch(samples: int, features: int) -> bytes:
@@ -137,8 +111,8 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             if options.url:
                 return 0 if report(browser, options.url, options.rounds) else 1
-            with service() as url:
-                return 0 if report(browser, url, options.rounds) else 1
+            with service({"LOSSGRID_LOG_LEVEL": "error"}) as server:
+                return 0 if report(browser, f"http://127.0.0.1:{server.port}", options.rounds) else 1
         finally:
             browser.close()
 

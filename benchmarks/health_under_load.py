@@ -12,18 +12,16 @@ import json
 import multiprocessing
 import os
 import random
-import socket
 import statistics
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.servers import service
+
 FEATURES = 784
 
 
@@ -70,29 +68,12 @@ def probe(port: int, until: float, per_second: float) -> list[float]:
     return taken
 
 
-def listens(port: int) -> bool:
-    """Whether somebody listens on a port."""
-    with socket.socket() as tried:
-        return not tried.connect_ex(("127.0.0.1", port))
-
-
 @contextmanager
-def service() -> Iterator[int]:
-    """Start the service, and give its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    environment = {**os.environ, "LOSSGRID_PORT": str(port), "LOSSGRID_LOG_LEVEL": "warning"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "app"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
-    ) as process:
-        try:
-            while not listens(port):
-                time.sleep(0.05)
-            probe(port, time.monotonic() + 0.1, 20)  # it listens before it answers
-            yield port
-        finally:
-            process.terminate()
+def quiet_service() -> Iterator[int]:
+    """Start the service with little to say, and give its port when it answers: it listens before."""
+    with service({"LOSSGRID_LOG_LEVEL": "warning"}) as server:
+        probe(server.port, time.monotonic() + 0.1, 20)
+        yield server.port
 
 
 def main() -> None:
@@ -105,7 +86,7 @@ def main() -> None:
     parser.add_argument("--per-second", type=float, default=20)
     asked = parser.parse_args()
     body = batch(asked.megabytes)
-    with nullcontext(urlsplit(asked.url).port or 80) if asked.url else service() as port:
+    with nullcontext(urlsplit(asked.url).port or 80) if asked.url else quiet_service() as port:
         until = time.monotonic() + 1 + asked.probes / asked.per_second
         statuses: multiprocessing.Queue[Counter[int]] = multiprocessing.Queue()
         clients = [

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ROOT", "Server", "ours", "started", "unlike_ours"]
+__all__ = ["ROOT", "Server", "ours", "service", "started", "unlike_ours"]
 
 ROOT: Final = Path(__file__).parents[1]
 
@@ -38,11 +38,14 @@ class Server:
 
     def forget_peak(self) -> int:
         """Let the peak of memory be what is in use now, and return that in bytes."""
-        family = _family(self.process)
-        for one in family:
+        for one in _family(self.process):
             with contextlib.suppress(OSError):
                 Path(f"/proc/{one}/clear_refs").write_text("5", encoding="ascii")
-        return sum(_status(one, "VmRSS") for one in family)
+        return self.resident()
+
+    def resident(self) -> int:
+        """Return the memory that is in use now, in bytes, of the process and its children."""
+        return sum(_status(one, "VmRSS") for one in _family(self.process))
 
     def peak(self) -> int:
         """Return the most memory that was in use since then, in bytes, of the process and its children."""
@@ -151,11 +154,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
+def service(environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Start the service as an operator does, with its defaults but for what is set here."""
+    with started([sys.executable, "-m", "app"], {"LOSSGRID_PORT": "{port}", **(environment or {})}) as server:
+        yield server
+
+
+@contextmanager
 def ours() -> Iterator[Server]:
-    """Start the service as an operator does, with limits that let every batch in."""
+    """Start the service with limits that let every batch in."""
     limits = ("MAX_JSON_BYTES", "MAX_UPLOAD_BYTES")
-    environment = {"LOSSGRID_PORT": "{port}", **{f"LOSSGRID_{name}": str(_LARGEST_BYTES) for name in limits}}
-    with started([sys.executable, "-m", "app"], environment) as server:
+    with service({f"LOSSGRID_{name}": str(_LARGEST_BYTES) for name in limits}) as server:
         yield server
 
 
