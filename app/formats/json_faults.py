@@ -229,7 +229,7 @@ def second_look(body: Body, fields: frozenset[str], heeded: Circumstances) -> Su
             options |= _option(body, member, heeded.max_integer_digits, findings)
     if findings.count:
         findings.refuse()
-    return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, options)
+    return Submission.of(arrays, options)
 
 
 def _check_encoding(body: Body, checkpoint: Checkpoint) -> None:

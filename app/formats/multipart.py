@@ -109,7 +109,7 @@ def decode(
             if b"\0" in body[part.start : min(part.stop, part.start + 4096)]:
                 raise refused(Malformed, part.name, "is neither a .npy file nor a text of numbers (.csv)")
             arrays[part.name] = csv.read(part.name, body, part.start, part.stop, scratch=scratch, checkpoint=checkpoint)
-    return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, options)
+    return Submission.of(arrays, options)
 
 
 def _delimiter(content_type: str) -> bytes:

@@ -85,7 +85,7 @@ def decode(  # noqa: PLR0913 - what there is to heed
         place = content(body, member, **bounds, scratch=scratch, checkpoint=checkpoint)
         arrays[name] = npy.read(name, *place, scratch=scratch, checkpoint=checkpoint)
         left -= member.size
-    return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, {})
+    return Submission.of(arrays, {})
 
 
 def encode(reply: Reply) -> bytes:

@@ -85,7 +85,7 @@ def decode(
         position = row.stop
     if begin + position != len(body):
         raise Malformed(f"Something follows the last tensor (byte {begin + position}).", offset=begin + position)
-    return Submission({name: arrays[name] for name in ARRAYS if name in arrays}, {})
+    return Submission.of(arrays, {})
 
 
 def _header(body: Body) -> tuple[list[tuple[str, Any]], int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,3 +32,8 @@ class Submission:
 
     arrays: Mapping[str, NDArray[np.generic]]
     options: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[np.generic]], options: Mapping[str, Any]) -> Self:
+        """Put the arrays into the order of `ARRAYS`, in whichever the body had them."""
+        return cls({name: arrays[name] for name in ARRAYS if name in arrays}, options)
