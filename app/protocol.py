@@ -2,6 +2,8 @@
 
 - The head of a request has a deadline, a largest size and a largest number of lines.
 - What frames a body has limits too: how many chunks there are, and how much is said between two pieces of the body.
+- A body of a declared length goes straight from the socket to where the application wants it, if it says where; on the
+  usual way each byte is copied four times, and that takes longer than to compute the loss.
 - A body has a least average speed, and so has, in other words, an answer: some of it must be taken now and then.
 - There is a largest number of connections; the one that has been idle for longest makes room for a new one.
 - A request that is not HTTP has one answer, a problem, in its turn behind those of the requests before it.
@@ -17,6 +19,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Final, cast
 
 import httptools
@@ -25,8 +28,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from app.gates import BodyLimit, Headers, Journal
-from app.gates.asgi import App, Message, Receive, Scope, Send
+from app.gates.asgi import App, Message, Receive, Scope, Send, declared_length
 from app.gates.entry import Entry
+from app.gates.landing import offer_landing
 from app.problems import (
     BODY_TOO_LARGE,
     HEAD_TOO_LARGE,
@@ -43,6 +47,15 @@ __all__ = ["Limits", "StrictProtocol", "misfits", "strict_protocol"]
 
 FRAMING: Final = "lossgrid.framing"
 """Where the state of a request says what was wrong with the framing of its body."""
+
+FIRST_BYTES: Final = 2**16
+"""How much is read at once where a head may begin. A body that is longer is read no further before it is asked for."""
+
+READ_BYTES: Final = 2**18
+"""How much of a body is read at once that has no place of its own."""
+
+PROGRESS_SECONDS: Final = 0.01
+"""How often the application hears at most that a body goes on, while that goes to its place."""
 
 SPARE_CONNECTIONS: Final = 128
 """How many connections beyond the limit have an answer; those beyond that are closed at once."""
@@ -146,6 +159,8 @@ class StrictProtocol(HttpToolsProtocol):
         self.idle_since = 0.0
         self.body_since = 0.0
         self.body_bytes = 0
+        self.length = 0
+        self.landing: _Landing | None = None
         self.write_clock: asyncio.TimerHandle | None = None
         self.unwritten = 0
         self.unwritten_since = 0.0
@@ -164,7 +179,7 @@ class StrictProtocol(HttpToolsProtocol):
             self.write_clock.cancel()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         """Read what came; whatever comes behind something refused is thrown away."""
         if self.refused:
             return
@@ -187,15 +202,8 @@ class StrictProtocol(HttpToolsProtocol):
         self.framing_bytes = 0 if self.moved else self.framing_bytes + len(data)
         if self.framing_bytes > self.limits.head_bytes:
             self._refuse(self._too_much())
-        elif (
-            self.moved
-            and self.at is not _At.HEAD
-            and (cycle := cast("RequestResponseCycle | None", self.cycle))
-            and cycle.response_complete
-        ):
-            # More of a body that nobody wanted: uvicorn has stopped its own clock, and would wait for ever.
-            self._stop_clock()
-            self._start_clock()
+        elif self.moved and self.at is not _At.HEAD:
+            self._expect_more()
 
     def _read(self, data: memoryview) -> None:
         """Have data parsed, the head of a request that asks for another protocol twice: then without the question."""
@@ -208,6 +216,61 @@ class StrictProtocol(HttpToolsProtocol):
                 self.parser.feed_data(head)
             else:
                 return
+
+    def _expect_more(self) -> None:
+        """Wait for more of a body that nobody wanted: uvicorn has stopped its own clock, and would wait for ever."""
+        if (cycle := cast("RequestResponseCycle | None", self.cycle)) and cycle.response_complete:
+            self._stop_clock()
+            self._start_clock()
+
+    # Bodies that go straight to their place
+    def land(self, scope: Scope, place: memoryview) -> bool:
+        """Have the body of the request that is being read go to a place from here on; as `app.gates.landing` says.
+
+        The parser sees nothing more of it: that would copy each piece, and its only news would be the end.
+        """
+        here, body = scope is self.scope and self.at is _At.BODY and not self.refused, self.cycle.body
+        if not here or self.body_bytes != len(body) or self.length != len(place):
+            return False
+        place[: len(body)] = body
+        self.landing = self.scope["state"][FRAMING].landing = _Landing(place, len(body))
+        self.cycle.body = bytearray()
+        self.flow.resume_reading()
+        return True
+
+    def room(self) -> memoryview:
+        """Give the place for what comes next."""
+        if self.landing is None:
+            return _SHARED if self.at is _At.BODY else _SHARED[:FIRST_BYTES]
+        if self.cycle.response_complete:  # nobody wants it any more
+            return _SHARED[: self.length - self.body_bytes]
+        return self.landing.place[self.landing.filled :]
+
+    def arrived(self, count: int) -> None:
+        """Read so many bytes, which lie in the place that was given for them."""
+        if self.landing is None or self.refused:
+            self.data_received(_SHARED[:count])
+        else:
+            self._landed(self.landing, count)
+
+    def _landed(self, landing: "_Landing", count: int) -> None:
+        """Count what has come to its place."""
+        self._unset_keepalive_if_required()
+        try:
+            self._count_body(count)
+        except RefusedError as error:
+            self._refuse(error.problem)
+            return
+        landing.filled += count
+        now = self.loop.time()
+        if self.body_bytes == self.length:
+            self.landing = None
+            self.parser = _parser(self)  # the one that there was waits for this body
+            self.on_message_complete()
+        elif now - landing.told >= PROGRESS_SECONDS:
+            landing.told = now
+            self.cycle.message_event.set()
+        self._expect_more()
 
     # What the parser calls
     def on_message_begin(self) -> None:
@@ -245,9 +308,14 @@ class StrictProtocol(HttpToolsProtocol):
             detail = f"There are {self.limits.connections} connections already ({self.limits.connections_setting})."
             headers = {"Connection": "close", "Retry-After": "1"}
             self.app = cast("Any", _refusing(Problem(OVER_CAPACITY, detail, headers=headers), self.closed))
+        scope = cast("Scope", self.scope)
+        self.length = declared_length(scope) or 0
+        offer_landing(scope, partial(self.land, scope))
         super().on_headers_complete()
         if self.crowded:
             self.cycle.keep_alive = False
+        if self.length > FIRST_BYTES:
+            self.flow.pause_reading()
         self._stop_clock()
         self.at = _At.BODY
         self.moved = True
@@ -262,13 +330,17 @@ class StrictProtocol(HttpToolsProtocol):
         if self.chunks > self.limits.chunks:
             most = f"{self.limits.chunks} chunks ({self.limits.chunks_setting})"
             raise RefusedError(Problem(BODY_TOO_LARGE, f"A body may come in at most {most}."))
-        self.body_bytes += len(body)
+        self._count_body(len(body))
+        self.moved = True
+        super().on_body(body)
+
+    def _count_body(self, count: int) -> None:
+        """Count bytes of a body, and refuse one that has come too slowly so far."""
+        self.body_bytes += count
         seconds, least = self.loop.time() - self.body_since, self.limits.upload_bytes_per_second
         if seconds > self.limits.upload_grace_seconds and self.body_bytes < seconds * least:
             detail = f"The body came at less than {least:g} bytes per second on average, over {seconds:.0f} s"
             raise RefusedError(Problem(REQUEST_TIMEOUT, f"{detail} ({self.limits.upload_setting})."))
-        self.moved = True
-        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request, unless it will be read again."""
@@ -306,6 +378,8 @@ class StrictProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request, or be idle; either way the client has to take its answer."""
         super().on_response_complete()
+        if self.landing is not None:
+            self.landing.place = _SHARED[:0]  # whoever wanted the body has left
         self.idle_since = self.loop.time()
         if self.transport.get_write_buffer_size():
             self._watch_writing()
@@ -396,8 +470,65 @@ class StrictProtocol(HttpToolsProtocol):
         self.scope["method"] = self.scope["method"] if readable else "GET"
 
 
-def strict_protocol(limits: Limits, closed: Sequence[Callable[[Entry], None]] = ()) -> type[StrictProtocol]:
-    """Make the class of connections for ``uvicorn.Config(http=...)``.
+def _parser(protocol: HttpToolsProtocol) -> httptools.HttpRequestParser:
+    """Make a parser as uvicorn does."""
+    made = httptools.HttpRequestParser(protocol)
+    made.set_dangerous_leniencies(lenient_data_after_close=True)
+    return made
+
+
+_SHARED: Final = memoryview(bytearray(READ_BYTES))
+"""Where all connections read what has no place of its own; it is done with before anything else is read."""
+
+
+class _Reader(asyncio.BufferedProtocol):
+    """What the transport calls: asks the connection where it wants its bytes.
+
+    The connection cannot be this itself: a transport takes what is an `asyncio.Protocol`, as uvicorn's class is, for
+    one that wants its bytes handed over.
+
+    Parameters
+    ----------
+    connection
+        The connection.
+    """
+
+    def __init__(self, connection: StrictProtocol) -> None:
+        self.connection = connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Begin."""
+        self.connection.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self.connection.connection_lost(exc)
+
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """Give the place for what comes next."""
+        return self.connection.room()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Have read what came."""
+        self.connection.arrived(nbytes)
+
+    def eof_received(self) -> None:
+        """Hear that the client sends nothing more."""
+        self.connection.eof_received()
+
+    def pause_writing(self) -> None:
+        """Hear that the client does not take its answer."""
+        self.connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Hear that it does."""
+        self.connection.resume_writing()
+
+
+def strict_protocol(
+    limits: Limits, closed: Sequence[Callable[[Entry], None]] = ()
+) -> Callable[..., asyncio.BaseProtocol]:
+    """Make what makes connections, for ``uvicorn.Config(http=...)``.
 
     Parameters
     ----------
@@ -406,14 +537,53 @@ def strict_protocol(limits: Limits, closed: Sequence[Callable[[Entry], None]] = 
     closed
         What is done with the entry of a request that is refused here, as in `Journal`.
     """
-    return type("StrictProtocol", (StrictProtocol,), {"limits": limits, "closed": closed})
+    protocol = type("StrictProtocol", (StrictProtocol,), {"limits": limits, "closed": closed})
+
+    def connection(**circumstances: Any) -> _Reader:  # noqa: ANN401 - as uvicorn gives them
+        return _Reader(protocol(**circumstances))
+
+    return connection
+
+
+@dataclass(slots=True)
+class _Landing:
+    """The place of a body, and how far it is filled.
+
+    Attributes
+    ----------
+    place
+        As long as the body.
+    filled, taken
+        How many bytes have come, and how many of them the application has seen.
+    told
+        When it was last told that there are more.
+    """
+
+    place: memoryview
+    filled: int
+    taken: int = 0
+    told: float = 0.0
+
+    def piece(self) -> memoryview:
+        """Give what has come since this was last asked for."""
+        begin, self.taken = self.taken, self.filled
+        return self.place[begin : self.taken]
 
 
 @dataclass(slots=True)
 class _Framing:
-    """What was found wrong with the framing of a request's body, once it was."""
+    """What the reader of a request's body knows, and the application does not.
+
+    Attributes
+    ----------
+    problem
+        What was found wrong with its framing, once it was.
+    landing
+        Where it goes, if not through the hands of the parser.
+    """
 
     problem: Problem | None = None
+    landing: _Landing | None = None
 
 
 class _Framed:
@@ -430,6 +600,8 @@ class _Framed:
             message = await receive()
             if framing.problem is not None and not started:
                 raise RefusedError(framing.problem)
+            if framing.landing is not None and message["type"] == "http.request":
+                message["body"] = framing.landing.piece()
             return message
 
         async def send_framed(message: Message) -> None:
@@ -465,9 +637,10 @@ _METHODS: Final = (
     "shutdown",
 )
 _ATTRIBUTES: Final = (
-    *("app", "connections", "cycle", "headers", "loop", "parser", "scope", "timeout_keep_alive_task", "transport"),
+    *("app", "connections", "cycle", "flow", "headers", "loop", "parser", "scope"),
+    *("timeout_keep_alive_task", "transport"),
 )
-_ATTRIBUTES_OF_CYCLE: Final = ("keep_alive", "message_event", "response_complete")
+_ATTRIBUTES_OF_CYCLE: Final = ("body", "keep_alive", "message_event", "response_complete")
 
 
 def misfits(protocol: type = HttpToolsProtocol, cycle: type = RequestResponseCycle) -> list[str]:

@@ -127,7 +127,7 @@ def serve(
         )
     config = uvicorn.Config(
         app,
-        http=strict_protocol(limits, app.state.closed),
+        http=cast("Any", strict_protocol(limits, app.state.closed)),  # a class is wanted, and just called
         loop="auto" if sys.platform == "win32" else "uvloop",
         ws="none",
         lifespan="on" if app.state.traced else "off",  # where FastAPI begins and ends its traces

@@ -17,6 +17,7 @@ from app.formats.json import MEDIA_TYPE as JSON
 from app.formats.scratch import Body
 from app.gates.asgi import declared_length
 from app.gates.entry import entry_of
+from app.gates.landing import landing_of
 from app.losses import Checkpoint
 from app.spool import Intake
 
@@ -68,7 +69,8 @@ async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
     capacity.check()  # before a body is read that would be refused
     workspace = intake.workspace()
     try:
-        body = await intake.collected(request.stream(), workspace, declared_length(request.scope) or 0)
+        length, land = declared_length(request.scope) or 0, landing_of(request.scope)
+        body = await intake.collected(request.stream(), workspace, length, land)
         if with_brief and not query and source.media_type == JSON and _is_brief(body) and capacity.has_room:
             stages = entry_of(request.scope).stages
             content = capacity.run_here(partial(answer, body, *timed(stages, source, target), **limits))

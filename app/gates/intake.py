@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 
 from app.gates.asgi import App, Message, Receive, Scope, Send, declared_length, header_values
+from app.gates.landing import without_landing
 from app.problems import (
     BODY_TOO_LARGE,
     MALFORMED_BODY,
@@ -200,7 +201,7 @@ class Inflation:
             body = await anyio.to_thread.run_sync(stream.inflated, bytes(compressed))
             return {"type": "http.request", "body": body, "more_body": not stream.finished}
 
-        await self.app(scope, receive_inflated, send)
+        await self.app(without_landing(scope), receive_inflated, send)
 
 
 class _GzipStream:

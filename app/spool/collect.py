@@ -1,5 +1,6 @@
 """A body is put together from the pieces in which it arrives: in memory while it is small, in a file from then on."""
 
+import io
 import mmap
 from collections.abc import AsyncIterable, Callable
 from typing import Final, TypeVar
@@ -17,6 +18,9 @@ __all__ = ["Intake"]
 PIECE_BYTES: Final = 2**18
 """How much is collected before it is written, since each hop to a thread costs as much as writing half of it;
 more would add up where hundreds of clients are slow."""
+
+LANDING_BYTES: Final = 2**16
+"""From where on a body goes to its place by itself: a shorter one has arrived before it is asked for."""
 
 LARGE_BYTES: Final = 2**20
 """From where on a body in memory is put together in a thread."""
@@ -66,7 +70,11 @@ class Intake:
             workspace.close()
 
     async def collected(
-        self, pieces: AsyncIterable[bytes], workspace: Workspace, declared: int = 0
+        self,
+        pieces: AsyncIterable[bytes],
+        workspace: Workspace,
+        declared: int = 0,
+        land: Callable[[memoryview], bool] | None = None,
     ) -> bytes | mmap.mmap:
         """Put a body together; nothing of it is left if it does not become whole.
 
@@ -78,6 +86,8 @@ class Intake:
             What counts it, and holds the map of its file.
         declared
             How long it is said to be; 0 if nothing is said.
+        land
+            Lets a body that is as long as declared go to its place by itself, as `app.gates.landing` says.
 
         Returns
         -------
@@ -89,6 +99,13 @@ class Intake:
         RefusedError
             413: it is larger than half of the room that is left on disk; 503: there is no room.
         """
+        if land is not None and LANDING_BYTES <= declared <= self._threshold and workspace.hold(declared):
+            room = io.BytesIO(bytes(declared))
+            if land(room.getbuffer()):
+                async for _ in pieces:
+                    pass
+                return room.getvalue()  # not a copy: it is the one that was filled
+            workspace.drop(declared)
         file: SpoolFile | None = None
         held: list[bytes] = []
         waiting = 0

@@ -11,7 +11,7 @@ import pytest
 
 from app.problems import BODY_TOO_LARGE, RefusedError
 from app.spool import Intake, Spool, Workspace
-from app.spool.collect import PIECE_BYTES
+from app.spool.collect import LANDING_BYTES, PIECE_BYTES
 from app.spool.workspace import FREE_BYTES
 
 BODY = os.urandom(3 * PIECE_BYTES + 12_345)
@@ -53,6 +53,51 @@ def test_a_large_body_is_a_map(tmp_path: Path, length: int, declared: int, thres
         assert found[:] == BODY
         assert intake.allowance.left == 10**9
     assert intake.allowance.left == 10**9
+
+
+class Landing:
+    """A server that lets bodies go to their place by themselves, or comes too late for that."""
+
+    def __init__(self, body: bytes, *, in_time: bool = True) -> None:
+        self.body = body
+        self.in_time = in_time
+        self.asked: list[int] = []
+
+    def land(self, place: memoryview) -> bool:
+        """Fill the place at once."""
+        self.asked.append(len(place))
+        if self.in_time:
+            place[:] = self.body
+        return self.in_time
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+def test_a_body_lands_where_it_stays(tmp_path: Path, *, in_time: bool) -> None:
+    landing = Landing(BODY, in_time=in_time)
+    intake = an_intake(tmp_path)
+    with intake.workspace() as workspace:
+        found = asyncio.run(intake.collected(arriving(in_pieces(BODY, 1000)), workspace, len(BODY), landing.land))
+        assert type(found) is bytes
+        assert found == BODY
+        assert workspace.most_bytes == len(BODY)
+        assert intake.allowance.left == 10**9 - (len(BODY) - FREE_BYTES)
+    assert landing.asked == [len(BODY)]
+    assert intake.allowance.left == 10**9
+
+
+@pytest.mark.parametrize(
+    ("length", "threshold", "memory"),
+    [(LANDING_BYTES - 1, 10**9, 10**9), (len(BODY), len(BODY) - 1, 10**9), (len(BODY), 10**9, 1000)],
+    ids=["short", "larger than the threshold", "no memory left"],
+)
+def test_no_place_is_named_for_a_body_that(tmp_path: Path, length: int, threshold: int, memory: int) -> None:
+    landing, body = Landing(BODY), BODY[:length]
+    intake = an_intake(tmp_path, threshold=threshold, memory=memory)
+    with intake.workspace() as workspace:
+        found = asyncio.run(intake.collected(arriving(in_pieces(body, 10_000)), workspace, length, landing.land))
+        assert found[:] == body
+    assert landing.asked == []
+    assert intake.allowance.left == memory
 
 
 @pytest.mark.parametrize("declared", [0, len(BODY)])
