@@ -19,7 +19,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import partial
 from typing import Any, Final, cast
 
 import httptools
@@ -160,6 +159,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.body_since = 0.0
         self.body_bytes = 0
         self.length = 0
+        self.framing = _Framing()
         self.landing: _Landing | None = None
         self.write_clock: asyncio.TimerHandle | None = None
         self.unwritten = 0
@@ -177,6 +177,7 @@ class StrictProtocol(HttpToolsProtocol):
         self._stop_clock()
         if self.write_clock is not None:
             self.write_clock.cancel()
+        self.framing.connection = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes | memoryview) -> None:
@@ -224,19 +225,19 @@ class StrictProtocol(HttpToolsProtocol):
             self._start_clock()
 
     # Bodies that go straight to their place
-    def land(self, scope: Scope, place: memoryview) -> bool:
-        """Have the body of the request that is being read go to a place from here on; as `app.gates.landing` says.
+    def land(self, place: memoryview) -> "_Landing | None":
+        """Have the body that is being read go to a place from here on, unless it is too late, or no place for it.
 
         The parser sees nothing more of it: that would copy each piece, and its only news would be the end.
         """
-        here, body = scope is self.scope and self.at is _At.BODY and not self.refused, self.cycle.body
-        if not here or self.body_bytes != len(body) or self.length != len(place):
-            return False
+        body = self.cycle.body
+        if self.refused or self.body_bytes != len(body) or self.length != len(place):
+            return None
         place[: len(body)] = body
-        self.landing = self.scope["state"][FRAMING].landing = _Landing(place, len(body))
+        self.landing = _Landing(place, len(body))
         self.cycle.body = bytearray()
         self.flow.resume_reading()
-        return True
+        return self.landing
 
     def room(self) -> memoryview:
         """Give the place for what comes next."""
@@ -276,7 +277,7 @@ class StrictProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self.scope["state"][FRAMING] = _Framing()
+        self.scope["state"][FRAMING] = self.framing = _Framing()
         self.at = _At.HEAD
         self.lines = self.line_bytes = self.chunks = 0
         self._start_clock()
@@ -308,9 +309,10 @@ class StrictProtocol(HttpToolsProtocol):
             detail = f"There are {self.limits.connections} connections already ({self.limits.connections_setting})."
             headers = {"Connection": "close", "Retry-After": "1"}
             self.app = cast("Any", _refusing(Problem(OVER_CAPACITY, detail, headers=headers), self.closed))
-        scope = cast("Scope", self.scope)
+        scope, framing = cast("Scope", self.scope), self.framing
         self.length = declared_length(scope) or 0
-        offer_landing(scope, partial(self.land, scope))
+        framing.connection = self
+        offer_landing(scope, framing.land)
         super().on_headers_complete()
         if self.crowded:
             self.cycle.keep_alive = False
@@ -347,6 +349,7 @@ class StrictProtocol(HttpToolsProtocol):
         if self.plain_head:
             return
         super().on_message_complete()
+        self.framing.connection = None
         self.at = _At.REST
         self.moved = True
 
@@ -456,7 +459,7 @@ class StrictProtocol(HttpToolsProtocol):
         closing = Problem(problem.kind, problem.detail, headers={**problem.headers, "Connection": "close"})
         if self.at is _At.BODY:
             self.shutdown()
-            self.scope["state"][FRAMING].problem = closing
+            self.framing.problem = closing
             self.cycle.message_event.set()
             return
         # A request in place of the one that cannot be read; of that one only the method may matter, since HEAD wants no
@@ -580,10 +583,20 @@ class _Framing:
         What was found wrong with its framing, once it was.
     landing
         Where it goes, if not through the hands of the parser.
+    connection
+        Who reads it, until it is whole: no longer, since from there on each would keep the other.
     """
 
     problem: Problem | None = None
     landing: _Landing | None = None
+    connection: StrictProtocol | None = None
+
+    def land(self, place: memoryview) -> bool:
+        """Have the body go to a place, as `app.gates.landing` says."""
+        if self.connection is None or self.landing is not None:
+            return False
+        self.landing = self.connection.land(place)
+        return self.landing is not None
 
 
 class _Framed:
@@ -602,6 +615,8 @@ class _Framed:
                 raise RefusedError(framing.problem)
             if framing.landing is not None and message["type"] == "http.request":
                 message["body"] = framing.landing.piece()
+                if not message["more_body"]:
+                    framing.landing = None  # a connection that is idle would keep the body
             return message
 
         async def send_framed(message: Message) -> None:
