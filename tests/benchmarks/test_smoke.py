@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import burst
 from benchmarks.client import Client, Refused, Request
+from benchmarks.health_under_load import batch
 from benchmarks.load import under_load
 from benchmarks.rounds import FAILED, Pace, measured
 from benchmarks.rows import QUICK, Load
-from benchmarks.servers import ours, started
+from benchmarks.servers import ours, service, started
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,6 +36,16 @@ def test_a_refusal_is_not_measured() -> None:
         assert answer.seconds > 0
         before = server.forget_peak()
         assert 0 <= before <= server.peak()
+
+
+@pytest.mark.parametrize("expects", [False, True], ids=["at once", "asked for"])
+def test_every_request_of_a_burst_has_an_answer(*, expects: bool) -> None:
+    with service({"LOSSGRID_COMPUTING_THREADS": "1", "LOSSGRID_MAX_WAITING": "1"}) as server:
+        found = burst.measure(server.port, batch(0.2), 20, 1, expects=expects)
+    statuses = found["statuses"]
+    assert isinstance(statuses, dict)
+    assert sum(statuses.values()) == 20
+    assert {*statuses} == {200, 503}
 
 
 def test_a_row_that_fails_is_left_out_and_said() -> None:
