@@ -231,7 +231,7 @@ class StrictProtocol(HttpToolsProtocol):
         The parser sees nothing more of it: that would copy each piece, and its only news would be the end.
         """
         body = self.cycle.body
-        if self.refused or self.body_bytes != len(body) or self.length != len(place):
+        if self.refused or not place or self.body_bytes != len(body) or self.length != len(place):
             return None
         place[: len(body)] = body
         self.landing = _Landing(place, len(body))
