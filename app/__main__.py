@@ -30,7 +30,8 @@ def main() -> int:
     # traceback. (The kernel drops a signal to process 1 for which there is no handler.)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, _stop)
-    from app.settings import ImpossibleSettingsError, from_environment, variable  # noqa: PLC0415 - after the handlers, see above
+    from app.settings import ImpossibleSettingsError, from_environment  # noqa: PLC0415 - after the handlers, see above
+    from app.variables import variable  # noqa: PLC0415 - likewise
 
     try:
         settings = from_environment()
@@ -78,7 +79,7 @@ def main() -> int:
             chunks_setting=variable("max_chunks"),
             upload_grace_seconds=settings.upload_grace_seconds,
             upload_bytes_per_second=settings.min_upload_bytes_per_second,
-            upload_setting=variable("min_upload_bytes_per_second"),
+            upload_setting=f"{variable('min_upload_bytes_per_second')}, {variable('upload_grace_seconds')}",
             write_seconds=settings.write_seconds,
             idle_seconds=settings.idle_seconds,
             connections=settings.max_connections,
