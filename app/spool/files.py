@@ -20,12 +20,15 @@ from typing import IO, Final
 
 from app.problems import BODY_TOO_LARGE, SPOOL_FULL, Problem, RefusedError
 
-__all__ = ["Spool", "SpoolFile"]
+__all__ = ["SHARE_PERCENT", "Spool", "SpoolFile"]
 
 log = logging.getLogger("lossgrid")
 
 PREFIX: Final = "lossgrid-spool-"
 """With which a file's name begins in the moment in which it has one."""
+
+SHARE_PERCENT: Final = 50
+"""How much of the room that is left one body, or what it inflates to, may take, so that there is some for others."""
 
 LEFTOVER_SECONDS: Final = 60
 """A file that still has a name after so long is a leftover, and not that of a neighbour who is just making it."""
@@ -65,7 +68,7 @@ class Spool:
         return removed
 
     def largest_bytes(self) -> int:
-        """Say how large a body may be now: half of the room that is left, so that there is some for others.
+        """Say how large a body may be now: a share of the room that is left, half of it.
 
         Raises
         ------
@@ -73,7 +76,7 @@ class Spool:
             503: the directory cannot be used.
         """
         with self.refusing():
-            return shutil.disk_usage(self._place()).free // 2
+            return shutil.disk_usage(self._place()).free * SHARE_PERCENT // 100
 
     def check(self, count: int) -> None:
         """Refuse what would take more than half of the room that is left.
@@ -101,8 +104,8 @@ class Spool:
         RefusedError
             503: the directory is full or cannot be used, or too many files are open.
         """
+        largest = self.largest_bytes()
         with self.refusing():
-            largest = shutil.disk_usage(self._place()).free // 2
             return SpoolFile(self, tempfile.TemporaryFile(buffering=0, prefix=PREFIX, dir=self._place()), largest)
 
     def room(self, count: int) -> mmap.mmap:
