@@ -15,6 +15,7 @@ The rooms, from the ground up (imports run downhill, and a test holds them to it
 - ``gates``        plain ASGI classes that decide who and what may enter
 - ``api``          HTTP, and nothing that computes; ``web`` the pages
 - ``main``         puts the rooms together
-- ``protocol``     the reader of requests, on uvicorn's; ``server`` how uvicorn is run; ``workers`` several of them
+- ``protocol``     the reader of requests, on uvicorn's; ``server`` how uvicorn is run; ``workers`` several of them;
+                   ``watchdog`` what ends a process that hangs at its end
 - ``__main__``     ``python -m app``: settings to the server; ``health_probe`` asks it whether it is alive
 """

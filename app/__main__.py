@@ -23,8 +23,9 @@ def main() -> int:
     Returns
     -------
     int
-        0 after SIGTERM or Ctrl+C, when requests in flight have had their answers; 2 if a setting is not possible or
-        the address cannot be listened on; that of a worker that cannot begin.
+        0 after SIGTERM or Ctrl+C, when requests in flight have had their answers; 1 if a worker had to be ended by
+        force; 2 if a setting is not possible or the address cannot be listened on; that of a worker that cannot begin.
+        A single process that has to be ended by force does not return, and its exit code is 1 as well.
     """
     # Before the imports, which take most of a second: a signal that comes earlier must not be lost, nor end in a
     # traceback. (The kernel drops a signal to process 1 for which there is no handler.)
@@ -86,9 +87,9 @@ def main() -> int:
             connections_setting=variable("max_connections"),
         )
         farewell = Farewell(settings.drain_seconds, settings.graceful_seconds)
-        work = partial(serve, app, listening, limits=limits, farewell=farewell, logging=logged)
+        work = partial(serve, app, listening, limits=limits, farewell=farewell, logging=logged, watched=True)
         if settings.workers > 1:
-            return supervise(settings.workers, work, listening, end_seconds=farewell.seconds, ended=forget)
+            return supervise(settings.workers, work, listening, end_seconds=farewell.kill_seconds, ended=forget)
         work()
     return 0
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -43,12 +44,24 @@ def free_port() -> int:
     return port
 
 
+class Lenient:
+    """Stands in for a watchdog, which would end the tests."""
+
+    told: ClassVar[list[float]] = []
+
+    def end_within(self, seconds: float) -> None:
+        """Remember what was given."""
+        self.told.append(seconds)
+
+
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_stop(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], ending: signal.Signals
 ) -> None:
     port = free_port()
     monkeypatch.setenv("LOSSGRID_PORT", str(port))
+    monkeypatch.setattr("app.server.Watchdog", Lenient)
+    monkeypatch.setattr(Lenient, "told", [])
     answers: list[httpx.Response] = []
 
     def visit() -> None:
@@ -66,6 +79,7 @@ def test_it_serves_until_it_is_told_to_stop(
         main()
     visitor.join()
     assert end.value.code == 0
+    assert Lenient.told == [7.25]
     assert [answer.json() for answer in answers] == [{"status": "ready"}]
     assert "server" not in answers[0].headers
     said = capfd.readouterr()
