@@ -1,13 +1,16 @@
 """``python -m app``: settings from the environment, then uvicorn until SIGTERM or Ctrl+C."""
 
 import logging.config
+import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from shutil import rmtree
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 from app.health_probe import reached
 
@@ -29,8 +32,7 @@ def main() -> int:
     """
     # Before the imports, which take most of a second: a signal that comes earlier must not be lost, nor end in a
     # traceback. (The kernel drops a signal to process 1 for which there is no handler.)
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, _stop)
+    _leave_on_signals()
     from app.settings import ImpossibleSettingsError, from_environment  # noqa: PLC0415 - after the handlers, see above
     from app.variables import variable  # noqa: PLC0415 - likewise
 
@@ -60,6 +62,7 @@ def main() -> int:
     with folder_of_workers() if settings.workers > 1 else nullcontext() as folder:
         if folder is not None:
             prepare(folder)
+            _leave_on_signals(partial(rmtree, folder, ignore_errors=True))
         try:
             app = create_app(settings)
         except ImpossibleSettingsError as error:
@@ -94,9 +97,23 @@ def main() -> int:
     return 0
 
 
-def _stop(_signal: int, _frame: FrameType | None) -> Any:  # noqa: ANN401 - what signal.signal wants of a handler
-    """End the process: while it starts, and once uvicorn has finished and passes the signal on."""
-    sys.exit(0)
+def _leave_on_signals(tidy: Callable[[], object] = lambda: None) -> None:
+    """Let SIGTERM and Ctrl+C end the process at once, until somebody else handles them: nothing is accepted yet.
+
+    Not by an exception: one that is raised amid an import is lost now and then, in code in C that clears it.
+
+    Parameters
+    ----------
+    tidy
+        What has to be done before.
+    """
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        tidy()
+        os._exit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
 
 
 def _refuse(*lines: str) -> int:

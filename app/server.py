@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import math
+import signal
 import socket
 import sys
 import time
@@ -122,7 +123,7 @@ def serve(  # noqa: PLR0913 - what a process that serves is handed
     logging: dict[str, Any],
     watched: bool = False,
 ) -> None:
-    """Serve until SIGTERM or Ctrl+C; uvicorn raises the signal again when it has finished.
+    """Serve until SIGTERM or Ctrl+C; uvicorn raises the signal again, for who handled it before, when it has finished.
 
     Parameters
     ----------
@@ -137,13 +138,14 @@ def serve(  # noqa: PLR0913 - what a process that serves is handed
     logging
         How messages are logged, for `logging.config.dictConfig`.
     watched
-        Whether the process is ended by force if it still runs after all of `farewell`, whatever holds it then; for one
-        that serves and does nothing else.
+        Whether the process ends with the service: without a traceback, and by force if it still runs after all of
+        `farewell`, whatever holds it then. For one that serves and does nothing else.
 
     Raises
     ------
     SystemExit
-        The uvicorn that is installed is not one that our protocol class fits.
+        The uvicorn that is installed is not one that our protocol class fits; or, of a process that ends with the
+        service, its end.
     """
     if lacking := misfits():
         sys.exit(
@@ -165,11 +167,26 @@ def serve(  # noqa: PLR0913 - what a process that serves is handed
         timeout_graceful_shutdown=math.ceil(farewell.seconds - farewell.drain_seconds),  # which does not happen
     )
     _allow_files(limits.connections + SPARE_CONNECTIONS + _FILES)
-    _Server(config, app, farewell, Watchdog().end_within if watched else _unwatched).run(sockets=[listening])
+    server = _Server(config, app, farewell, Watchdog().end_within if watched else _unwatched)
+    if watched:
+        _end_with(server)
+    server.run(sockets=[listening])
 
 
 def _unwatched(_: float) -> None:
     """Leave a process to itself."""
+
+
+def _end_with(server: _Server) -> None:
+    """Let the process end when the server passes on a signal; one that comes before it listens is kept for it."""
+
+    def ended(number: int, frame: FrameType | None) -> None:
+        if server.should_exit:
+            sys.exit(0)
+        server.handle_exit(number, frame)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ended)
 
 
 def _allow_files(count: int) -> None:
