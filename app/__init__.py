@@ -6,7 +6,8 @@ report, a report becomes a reply. Each arrow is one function, each noun is one f
 The rooms, from the ground up (imports run downhill, and a test holds them to it):
 
 - ``losses``       the numeric core: losses, divergence, sums, reductions, reports; NumPy and nothing else
-- ``problems``     the kinds of problem a caller can meet, as rows; ``settings`` the one class of LOSSGRID_* settings
+- ``problems``     the kinds of problem a caller can meet, as rows; ``settings`` the one class of LOSSGRID_* settings,
+                   and ``variables`` what they are called
 - ``conventions``  what real code bases do, as data
 - ``formats``      bytes in, arrays out, and back
 - ``engines``      who turns the crank: the fold of a batch into its tally
@@ -14,6 +15,7 @@ The rooms, from the ground up (imports run downhill, and a test holds them to it
 - ``gates``        plain ASGI classes that decide who and what may enter
 - ``api``          HTTP, and nothing that computes; ``web`` the pages
 - ``main``         puts the rooms together
-- ``protocol``     the reader of requests, on uvicorn's; ``server`` how uvicorn is run; ``workers`` several of them
+- ``protocol``     the reader of requests, on uvicorn's; ``server`` how uvicorn is run; ``workers`` several of them;
+                   ``watchdog`` what ends a process that hangs at its end
 - ``__main__``     ``python -m app``: settings to the server; ``health_probe`` asks it whether it is alive
 """

@@ -1,13 +1,16 @@
 """``python -m app``: settings from the environment, then uvicorn until SIGTERM or Ctrl+C."""
 
 import logging.config
+import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from shutil import rmtree
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 from app.health_probe import reached
 
@@ -23,14 +26,15 @@ def main() -> int:
     Returns
     -------
     int
-        0 after SIGTERM or Ctrl+C, when requests in flight have had their answers; 2 if a setting is not possible or
-        the address cannot be listened on; that of a worker that cannot begin.
+        0 after SIGTERM or Ctrl+C, when requests in flight have had their answers; 1 if a worker had to be ended by
+        force; 2 if a setting is not possible or the address cannot be listened on; that of a worker that cannot begin.
+        A single process that has to be ended by force does not return, and its exit code is 1 as well.
     """
     # Before the imports, which take most of a second: a signal that comes earlier must not be lost, nor end in a
     # traceback. (The kernel drops a signal to process 1 for which there is no handler.)
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, _stop)
-    from app.settings import ImpossibleSettingsError, from_environment, variable  # noqa: PLC0415 - after the handlers, see above
+    _leave_on_signals()
+    from app.settings import ImpossibleSettingsError, from_environment  # noqa: PLC0415 - after the handlers, see above
+    from app.variables import variable  # noqa: PLC0415 - likewise
 
     try:
         settings = from_environment()
@@ -58,6 +62,7 @@ def main() -> int:
     with folder_of_workers() if settings.workers > 1 else nullcontext() as folder:
         if folder is not None:
             prepare(folder)
+            _leave_on_signals(partial(rmtree, folder, ignore_errors=True))
         try:
             app = create_app(settings)
         except ImpossibleSettingsError as error:
@@ -78,23 +83,37 @@ def main() -> int:
             chunks_setting=variable("max_chunks"),
             upload_grace_seconds=settings.upload_grace_seconds,
             upload_bytes_per_second=settings.min_upload_bytes_per_second,
-            upload_setting=variable("min_upload_bytes_per_second"),
+            upload_setting=f"{variable('min_upload_bytes_per_second')}, {variable('upload_grace_seconds')}",
             write_seconds=settings.write_seconds,
             idle_seconds=settings.idle_seconds,
             connections=settings.max_connections,
             connections_setting=variable("max_connections"),
         )
         farewell = Farewell(settings.drain_seconds, settings.graceful_seconds)
-        work = partial(serve, app, listening, limits=limits, farewell=farewell, logging=logged)
+        work = partial(serve, app, listening, limits=limits, farewell=farewell, logging=logged, watched=True)
         if settings.workers > 1:
-            return supervise(settings.workers, work, listening, end_seconds=farewell.seconds, ended=forget)
+            return supervise(settings.workers, work, listening, end_seconds=farewell.kill_seconds, ended=forget)
         work()
     return 0
 
 
-def _stop(_signal: int, _frame: FrameType | None) -> Any:  # noqa: ANN401 - what signal.signal wants of a handler
-    """End the process: while it starts, and once uvicorn has finished and passes the signal on."""
-    sys.exit(0)
+def _leave_on_signals(tidy: Callable[[], object] = lambda: None) -> None:
+    """Let SIGTERM and Ctrl+C end the process at once, until somebody else handles them: nothing is accepted yet.
+
+    Not by an exception: one that is raised amid an import is lost now and then, in code in C that clears it.
+
+    Parameters
+    ----------
+    tidy
+        What has to be done before.
+    """
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        tidy()
+        os._exit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
 
 
 def _refuse(*lines: str) -> int:

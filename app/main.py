@@ -39,8 +39,9 @@ from app.gates.entry import routes_of
 from app.gates.host import LOOPBACK_NAMES, is_loopback
 from app.gates.lines import write
 from app.gates.meters import Meters
-from app.settings import ImpossibleSettingsError, Settings, from_environment, limits, listed, variable
+from app.settings import ImpossibleSettingsError, Settings, from_environment, limits, listed
 from app.spool import Intake, Spool
+from app.variables import variable
 from app.web import problems
 
 __all__ = ["OPENED", "cautions", "create_app"]

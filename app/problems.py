@@ -381,12 +381,14 @@ NUMBER_OUT_OF_RANGE = Kind(
     "number-out-of-range",
     422,
     "A number is out of range",
-    "A number of the body is larger than any double (about 1.8e308), or has absurdly many digits.",
-    "Look for the reason in what made the number; a loss of it could not be represented either.",
+    "A number of the body is larger than any double (about 1.8e308), is an integer of more digits than the service is"
+    " set up to take, or is written with more than a million characters.",
+    "Look for the reason in what made the number; a loss of it could not be represented either. Write a whole number"
+    " with so many digits as a float (1e300), or raise the setting that the detail names.",
     *_about(
         ("x", 1, 1),
-        "is a number out of range; a double between -1.8e308 and 1.8e308 is wanted, an integer of at most 320 digits,"
-        " and no number of more than a million characters",
+        "is a number out of range; a double between -1.8e308 and 1.8e308 is wanted, and no number of more than a"
+        " million characters",
     ),
 )
 RAGGED_ARRAY = Kind(
@@ -510,7 +512,8 @@ NOT_READY = Kind(
     "The service takes no requests now",
     "The service is starting, or has been told to stop and finishes the requests that it has accepted.",
     "Wait for the number of seconds in the Retry-After header, then send the request again.",
-    "The service is stopping; send the request again in a few seconds.",
+    "The service is stopping, and the time to finish what it had accepted is over (LOSSGRID_GRACEFUL_SECONDS); send the"
+    " request again in a few seconds.",
 )
 SPOOL_FULL = Kind(
     "spool-full",

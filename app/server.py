@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import math
+import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from types import FrameType
@@ -15,11 +17,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.protocol import SPARE_CONNECTIONS, Limits, StrictProtocol, misfits, strict_protocol
+from app.watchdog import Watchdog
 
 __all__ = ["Farewell", "serve"]
 
 CLOSING_SECONDS = 0.5
 """How long those have to read it who are told that the time is over."""
+
+CUT_OFF_SECONDS = 0.25
+"""How much longer than it may the end can take before it is cut off."""
 
 _FILES: Final = 256
 """How many files may be open beside the connections."""
@@ -46,14 +52,27 @@ class Farewell:
         """How long all of it takes at most."""
         return self.drain_seconds + self.graceful_seconds + 2 * CLOSING_SECONDS
 
+    @property
+    def cut_off_seconds(self) -> float:
+        """After how long a process that has not ended is ended by force."""
+        return self.seconds + CUT_OFF_SECONDS
+
+    @property
+    def kill_seconds(self) -> float:
+        """After how long one that could not even do that itself is killed by another."""
+        return self.cut_off_seconds + CUT_OFF_SECONDS
+
 
 class _Server(uvicorn.Server):
     """A server whose application knows at once that it has been told to stop, and whose end takes a bounded time."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, farewell: Farewell) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, farewell: Farewell, end_within: Callable[[float], None]
+    ) -> None:
         super().__init__(config)
         self.app = app
         self.farewell = farewell
+        self.end_within = end_within
         self.drained_at = 0.0
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -61,7 +80,10 @@ class _Server(uvicorn.Server):
         if not self.should_exit:
             self.app.state.ready = False
             self.drained_at = time.monotonic() + self.farewell.drain_seconds
+            self.end_within(self.farewell.cut_off_seconds)
         super().handle_exit(sig, frame)
+        if self.force_exit:
+            self.end_within(2 * CLOSING_SECONDS + CUT_OFF_SECONDS)
 
     async def on_tick(self, counter: int) -> bool:
         """Tell whether it is time to stop; a second Ctrl+C does not wait for load balancers either."""
@@ -92,15 +114,16 @@ class _Server(uvicorn.Server):
             cast("StrictProtocol", connection).transport.abort()
 
 
-def serve(
+def serve(  # noqa: PLR0913 - what a process that serves is handed
     app: FastAPI,
     listening: socket.socket,
     *,
     limits: Limits,
     farewell: Farewell,
     logging: dict[str, Any],
+    watched: bool = False,
 ) -> None:
-    """Serve until SIGTERM or Ctrl+C; uvicorn raises the signal again when it has finished.
+    """Serve until SIGTERM or Ctrl+C; uvicorn raises the signal again, for who handled it before, when it has finished.
 
     Parameters
     ----------
@@ -114,11 +137,15 @@ def serve(
         How long what is in flight may take after the signal.
     logging
         How messages are logged, for `logging.config.dictConfig`.
+    watched
+        Whether the process ends with the service: without a traceback, and by force if it still runs after all of
+        `farewell`, whatever holds it then. For one that serves and does nothing else.
 
     Raises
     ------
     SystemExit
-        The uvicorn that is installed is not one that our protocol class fits.
+        The uvicorn that is installed is not one that our protocol class fits; or, of a process that ends with the
+        service, its end.
     """
     if lacking := misfits():
         sys.exit(
@@ -140,7 +167,26 @@ def serve(
         timeout_graceful_shutdown=math.ceil(farewell.seconds - farewell.drain_seconds),  # which does not happen
     )
     _allow_files(limits.connections + SPARE_CONNECTIONS + _FILES)
-    _Server(config, app, farewell).run(sockets=[listening])
+    server = _Server(config, app, farewell, Watchdog().end_within if watched else _unwatched)
+    if watched:
+        _end_with(server)
+    server.run(sockets=[listening])
+
+
+def _unwatched(_: float) -> None:
+    """Leave a process to itself."""
+
+
+def _end_with(server: _Server) -> None:
+    """Let the process end when the server passes on a signal; one that comes before it listens is kept for it."""
+
+    def ended(number: int, frame: FrameType | None) -> None:
+        if server.should_exit:
+            sys.exit(0)
+        server.handle_exit(number, frame)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ended)
 
 
 def _allow_files(count: int) -> None:

@@ -15,9 +15,9 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.losses.refusals import nearest
+from app.variables import PREFIX, variable
 
 __all__ = [
-    "PREFIX",
     "Beyond",
     "ImpossibleSettingsError",
     "Limit",
@@ -26,10 +26,8 @@ __all__ = [
     "limits",
     "listed",
     "table",
-    "variable",
 ]
 
-PREFIX = "LOSSGRID_"
 PREFIX_OF_TESTS = "LOSSGRID_TEST_"
 
 _UNITS: Final = ("bytes", "chunks", "digits", "features", "lines", "samples", "seconds")
@@ -398,11 +396,6 @@ class ImpossibleSettingsError(ValueError):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
-
-
-def variable(field: str) -> str:
-    """Name the environment variable of a setting."""
-    return PREFIX + field.upper()
 
 
 def from_environment() -> Settings:

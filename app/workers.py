@@ -20,6 +20,8 @@ from multiprocessing.context import ForkProcess
 from types import FrameType
 from typing import Any, Final
 
+from app.watchdog import CUT_OFF
+
 __all__ = ["is_possible", "supervise"]
 
 log = logging.getLogger("lossgrid")
@@ -64,7 +66,8 @@ def supervise(
     Returns
     -------
     int
-        0 after a signal; that of a worker that could not even begin, after the others have been ended.
+        0 after a signal; 1 if a worker did not end as it should after that, or had to be killed; that of a worker that
+        could not even begin, after the others have been ended.
     """
     # A pipe whose other end closes when this process dies, however it does: no worker outlives it.
     alive, lifeline = os.pipe()
@@ -93,7 +96,8 @@ def supervise(
                 elif not wait([heard], max(0.0, PAUSE_SECONDS - lived)):
                     begin()
         listening.close()
-        _end([*workers], end_seconds)
+        if not _end([*workers], end_seconds):
+            code = code or CUT_OFF
     os.close(lifeline)
     os.close(alive)
     return code
@@ -120,8 +124,8 @@ def _heard(_signal: int, _frame: FrameType | None) -> None:
     """Do nothing: the byte that Python writes for the signal is what counts."""
 
 
-def _end(workers: list[ForkProcess], seconds: float) -> None:
-    """Have workers end, and kill those that do not."""
+def _end(workers: list[ForkProcess], seconds: float) -> bool:
+    """Have workers end, kill those that do not, and say whether that was not necessary."""
     deadline = time.monotonic() + seconds
     for worker in workers:
         worker.terminate()
@@ -131,6 +135,7 @@ def _end(workers: list[ForkProcess], seconds: float) -> None:
             log.error("worker %s did not end in %g s and is killed", worker.pid, seconds)
             worker.kill()
             worker.join()
+    return all(worker.exitcode == 0 for worker in workers)
 
 
 def _work(serve: Callable[[], None], alive: int, lifeline: int) -> None:

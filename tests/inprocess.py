@@ -1,9 +1,9 @@
 """The application without a network: built with the settings that a test names, and asked in process."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from fastapi import FastAPI
@@ -12,6 +12,8 @@ from app.main import create_app
 from app.settings import Settings
 
 __all__ = ["InProcess", "a_client", "a_scope", "an_app"]
+
+T = TypeVar("T")
 
 
 class InProcess:
@@ -24,7 +26,11 @@ class InProcess:
 
     def request(self, method: str, path: str, **parts: Any) -> httpx.Response:  # noqa: ANN401 - as httpx has it
         """Send one request; `parts` are those of httpx."""
-        return self._runner.run(self._client.request(method, path, **parts))
+        return self.run(self._client.request(method, path, **parts))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something in the event loop of the application."""
+        return self._runner.run(work)
 
     def get(self, path: str, **parts: Any) -> httpx.Response:  # noqa: ANN401 - as httpx has it
         """Send a GET request."""

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.settings import ImpossibleSettingsError, Settings, from_environment, limits, listed, table, variable
+from app.settings import ImpossibleSettingsError, Settings, from_environment, limits, listed, table
+from app.variables import variable
 
 _A_PREFIX = 'nothing or a path that begins with a slash and does not end with one is wanted, as in "/loss"'
 

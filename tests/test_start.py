@@ -7,16 +7,20 @@ import runpy
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar, NoReturn
 
 import httpx
 import pytest
 
+from app import server
 from app.__main__ import main
 from app.main import create_app
+from app.settings import ImpossibleSettingsError, Settings
 from tests.inprocess import InProcess, an_app
 
 
@@ -43,12 +47,24 @@ def free_port() -> int:
     return port
 
 
+class Lenient:
+    """Stands in for a watchdog, which would end the tests."""
+
+    told: ClassVar[list[float]] = []
+
+    def end_within(self, seconds: float) -> None:
+        """Remember what was given."""
+        self.told.append(seconds)
+
+
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_stop(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], ending: signal.Signals
 ) -> None:
     port = free_port()
     monkeypatch.setenv("LOSSGRID_PORT", str(port))
+    monkeypatch.setattr("app.server.Watchdog", Lenient)
+    monkeypatch.setattr(Lenient, "told", [])
     answers: list[httpx.Response] = []
 
     def visit() -> None:
@@ -66,6 +82,7 @@ def test_it_serves_until_it_is_told_to_stop(
         main()
     visitor.join()
     assert end.value.code == 0
+    assert Lenient.told == [7.25]
     assert [answer.json() for answer in answers] == [{"status": "ready"}]
     assert "server" not in answers[0].headers
     said = capfd.readouterr()
@@ -172,6 +189,44 @@ def test_a_handler_set_before_serving_ends_a_slow_start(monkeypatch: pytest.Monk
         time.sleep(5)
 
     monkeypatch.setattr("app.settings.from_environment", interrupted)
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 0
+
+
+def test_a_signal_amid_the_start_does_not_depend_on_an_exception(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found: list[tuple[int, list[Path]]] = []
+    monkeypatch.setattr(os, "_exit", lambda code: found.append((code, list(tmp_path.iterdir()))))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("LOSSGRID_WORKERS", "2")
+    monkeypatch.setenv("LOSSGRID_PORT", "0")
+
+    class Fleeting:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)  # what the handler raises here is lost
+
+    def create(_: Settings) -> NoReturn:
+        Fleeting()
+        raise ImpossibleSettingsError(["the process is still here, since it is a test"])
+
+    monkeypatch.setattr("app.main.create_app", create)
+    assert main() == 2
+    assert found == [(0, [])]
+
+
+def test_a_signal_before_the_server_listens_to_any_is_kept_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = server._Server.run  # noqa: SLF001 - between the handlers of ours and those of uvicorn
+
+    def late(self: server._Server, sockets: list[socket.socket] | None = None) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        run(self, sockets)
+
+    monkeypatch.setattr(server._Server, "run", late)  # noqa: SLF001 - likewise
+    monkeypatch.setattr("app.server.Watchdog", Lenient)
+    monkeypatch.setenv("LOSSGRID_PORT", "0")
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 0

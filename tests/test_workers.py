@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from app import workers
+from app.watchdog import CUT_OFF
 from app.workers import is_possible, supervise
 
 PATIENCE = 20
@@ -139,10 +140,22 @@ def test_one_that_does_not_end_is_killed(
 
     thread = meanwhile(lambda: until(lambda: len(signed(tmp_path)) == 1))
     started = time.monotonic()
-    assert supervise(1, serve, listening, end_seconds=0.5) == 0
+    assert supervise(1, serve, listening, end_seconds=0.5) == CUT_OFF
     thread.join()
     assert 0.5 <= time.monotonic() - started < PATIENCE
     assert "is killed" in caplog.messages[-1]
+
+
+def test_one_that_ends_badly_is_told_of_by_the_exit_code(tmp_path: Path, listening: socket.socket) -> None:
+    def serve() -> None:
+        try:
+            serving(tmp_path)()
+        finally:
+            os._exit(4)
+
+    thread = meanwhile(lambda: until(lambda: len(signed(tmp_path)) == 1))
+    assert supervise(1, serve, listening, end_seconds=PATIENCE) == CUT_OFF
+    thread.join()
 
 
 def test_a_worker_ends_with_the_one_that_looks_after_it(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from app.losses import (
 )
 from app.losses.collapse import LARGEST_SPECTRUM
 from app.losses.refusals import refusal
-from app.settings import variable
+from app.variables import variable
 
 __all__ = ["Engine", "dress"]
 

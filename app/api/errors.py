@@ -37,9 +37,8 @@ from app.losses.errors import (
     WrongType,
 )
 from app.problems import MEDIA_TYPE, Kind, Problem, render, request_id
-from app.settings import variable
 
-__all__ = ["HANDLERS", "KIND_OF", "SETTING_OF", "respond"]
+__all__ = ["HANDLERS", "KIND_OF", "respond"]
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
@@ -68,11 +67,6 @@ KIND_OF: Final[Mapping[type[DecodeError | LossInputError], Kind]] = MappingProxy
 )
 """What each thing that a format or the core refuses is called by the service."""
 
-SETTING_OF: Final[Mapping[str, str]] = MappingProxyType(
-    {"max_depth": "max_json_depth", "max_expansion": "max_expansion", "max_upload_bytes": "max_upload_bytes"}
-)
-"""The setting behind each limit of a format."""
-
 
 def respond(request: Request, problem: Problem) -> Response:
     """Make the response that tells a problem."""
@@ -87,10 +81,7 @@ def respond(request: Request, problem: Problem) -> Response:
 
 async def _of_input(request: Request, error: DecodeError | LossInputError) -> Response:
     """Answer what the formats and the core refuse."""
-    detail, limit = error.detail, getattr(error, "limit", "")
-    if limit:
-        detail = f"{detail.removesuffix('.')} ({variable(SETTING_OF[limit])})."
-    return respond(request, Problem(KIND_OF[type(error)], detail, error.faults))
+    return respond(request, Problem(KIND_OF[type(error)], error.detail, error.faults))
 
 
 async def _of_router(request: Request, error: HTTPException) -> Response:

@@ -22,7 +22,9 @@ def router() -> APIRouter:
 
     async def readyz(request: Request) -> Response:
         if not request.app.state.ready:
-            raise RefusedError(Problem(NOT_READY, NOT_READY.detail, headers={"Retry-After": "5"}))
+            # Not the detail of the kind: what was accepted is still being finished.
+            detail = "The service has been told to stop; send requests elsewhere, or again in a few seconds."
+            raise RefusedError(Problem(NOT_READY, detail, headers={"Retry-After": "5"}))
         request.app.state.spool.largest_bytes()  # refuses where there is no place for large bodies
         return Response(b'{"status":"ready"}', media_type="application/json", headers=_NO_STORE)
 

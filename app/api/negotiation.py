@@ -17,9 +17,9 @@ from app.losses import Fault
 from app.losses.refusals import sentence
 from app.problems import NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, Problem, RefusedError
 
-__all__ = ["accepted", "received"]
+__all__ = ["MOST_PARAMETERS", "accepted", "received"]
 
-_MOST_PARAMETERS = 64
+MOST_PARAMETERS = 64
 
 
 def received(headers: Headers, query: str = "") -> Format:
@@ -75,9 +75,9 @@ def _with_circumstances(form: Format, content_type: str, query: str) -> Format:
 def _texts(query: str) -> list[tuple[str, str]]:
     """Read a query."""
     try:
-        return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+        return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
     except ValueError:
-        detail = f"The query cannot be read; at most {_MOST_PARAMETERS} parameters are wanted, escapes of UTF-8."
+        detail = f"The query cannot be read; at most {MOST_PARAMETERS} parameters are wanted, escapes of UTF-8."
         raise Malformed(detail) from None
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.losses import Batch, Fault
 from app.losses.refusals import sentence
 from app.problems import BATCH_TOO_LARGE, Problem, RefusedError
-from app.settings import variable
+from app.variables import variable
 
 __all__ = ["ANY_SIZE", "Sizes"]
 

@@ -14,6 +14,7 @@ from app.formats.elements import refused
 from app.formats.errors import DecodeError, Malformed, TooLarge
 from app.formats.scratch import IN_MEMORY, Body, Scratch
 from app.losses.checkpoint import Checkpoint, go_on
+from app.variables import variable
 
 __all__ = ["MOST_MEMBERS", "Member", "content", "members"]
 
@@ -236,15 +237,15 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
         Its checksum, or what it inflates to, is not what the directory says.
     """
     if member.size > most_bytes:
-        detail = f"inflates to more than the {most_bytes} bytes that are left for it"
-        raise refused(TooLarge, member.name, detail).because_of("max_upload_bytes")
+        detail = f"inflates to more than the {most_bytes} bytes that are left for it ({variable('max_upload_bytes')})"
+        raise refused(TooLarge, member.name, detail)
     if member.size > max(FREE_BYTES, most_expansion * (member.stop - member.start)):
         raise refused(
             TooLarge,
             member.name,
             f"inflates to more than {most_expansion} times its compressed size; above {FREE_BYTES} bytes that is the"
-            " most, send it stored",
-        ).because_of("max_expansion")
+            f" most ({variable('max_expansion')}), send it stored",
+        )
     if member.deflated:
         return _inflated(body, member, scratch, checkpoint), 0, member.size
     crc = 0

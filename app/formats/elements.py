@@ -15,9 +15,9 @@ from app.losses.checkpoint import Checkpoint, go_on
 from app.losses.errors import Fault
 from app.losses.refusals import sentence
 
-__all__ = ["array_of", "refused"]
+__all__ = ["MOST_AXES", "array_of", "refused"]
 
-_MOST_AXES = 32
+MOST_AXES = 32
 _MOST_ELEMENTS = 2**48
 _LOOKED_AT = 2**22
 _LARGE_BYTES = 2**23
@@ -82,8 +82,8 @@ def array_of(  # noqa: PLR0913 - the parts of every binary layout
     Malformed
         The bytes that are there are not those that the shape asks for, or a boolean is neither 0 nor 1.
     """
-    if len(shape) > _MOST_AXES:
-        raise refused(Malformed, name, f"has more than {_MOST_AXES} axes")
+    if len(shape) > MOST_AXES:
+        raise refused(Malformed, name, f"has more than {MOST_AXES} axes")
     wanted, there = math.prod(shape) * dtype.itemsize, stop - start
     for axis, length in enumerate(shape):
         if length > _MOST_ELEMENTS:

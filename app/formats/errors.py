@@ -8,13 +8,11 @@ DecodeError
 ├── MissingField         a field that is required and absent
 ├── NotANumber           something else where a number belongs
 ├── NullField            an option that is null
-├── OutOfRange           a number that no double can hold
+├── OutOfRange           a number that no double can hold, or an integer of more digits than are taken
 ├── Ragged               nesting that is not the nesting of an array
 ├── WrongDtype           elements of a type that holds no real numbers
 └── TooLarge             more members than are taken, or more bytes once inflated
 """
-
-from typing import Self
 
 from app.losses.errors import Fault
 
@@ -45,25 +43,13 @@ class DecodeError(ValueError):
         The places, in the order of the document.
     offset
         Where in the body decoding stopped, in bytes, if that is known.
-
-    Attributes
-    ----------
-    limit
-        The circumstance that would have to be another one, such as ``max_depth``; empty if none would help.
     """
-
-    limit = ""
 
     def __init__(self, detail: str, *faults: Fault, offset: int | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.faults = faults
         self.offset = offset
-
-    def because_of(self, limit: str) -> Self:
-        """Name the limit that was hit, and give the error back."""
-        self.limit = limit
-        return self
 
 
 class Malformed(DecodeError):
@@ -95,7 +81,7 @@ class NullField(DecodeError):
 
 
 class OutOfRange(DecodeError):
-    """A number lies beyond the range of a double."""
+    """A number lies beyond the range of a double, or is an integer of more digits than are taken."""
 
 
 class Ragged(DecodeError):

@@ -43,6 +43,7 @@ from app.formats.submission import ARRAYS, Submission
 from app.losses.checkpoint import Checkpoint, go_on
 from app.losses.errors import Fault, InvalidOption, spelled
 from app.losses.refusals import sentence
+from app.variables import variable
 
 __all__ = ["DOUBLE_DIGITS", "Circumstances", "second_look"]
 
@@ -96,6 +97,10 @@ _NOT_A_NUMBER = re.compile(b"[%b]" % b"".join(_STRANGERS))  # none of which is i
 _NAME = re.compile(rb'"(?:%b%b|\\u[0-9a-fA-F]{4}|\\.|[^"\\\x80-\xff]|[\xc0-\xff][\x80-\xbf]++){0,64}+' % (_HIGH, _LOW))
 _NOT_PUNCTUATION = bytes(set(range(256)) - set(b"[],"))
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_OUT_OF_RANGE = (
+    "is a number out of range; a double between -1.8e308 and 1.8e308 is wanted,"
+    " and no number of more than a million characters"
+)
 _SPACE, _QUOTE, _COLON, _COMMA, _OPEN, _CLOSE = b' ":,{}'
 
 
@@ -381,8 +386,8 @@ def _laid_out(body: Body, heeded: Circumstances, most_members: int) -> _Layout:
             everywhere = np.cumsum(STEP[codes], dtype=np.int32) + np.int32(depth)
             deep = np.flatnonzero(everywhere > max_depth)
             if deep.size:
-                what = f"lists and objects nest deeper than {max_depth} levels"
-                raise _malformed(body, start + int(deep[0]), what).because_of("max_depth")
+                what = f"lists and objects nest deeper than {max_depth} levels ({variable('max_json_depth')})"
+                raise _malformed(body, start + int(deep[0]), what)
             outermost = everywhere == 1
             layout.colons.extend((start + np.flatnonzero(outermost & (codes == _COLON))).tolist())
             layout.commas.extend((start + np.flatnonzero(outermost & (codes == _COMMA))).tolist())
@@ -455,10 +460,10 @@ def _finite(
             suspected = heeded.max_integer_digits < DOUBLE_DIGITS
             flat[filled : filled + len(read)] = read
             filled += len(read)
-        for place in _beyond_range(block, heeded.max_integer_digits) if suspected else ():
+        for place, detail in _beyond_range(block, heeded.max_integer_digits) if suspected else ():
             trail.follow_to(body, done, start + place)
             done = start + place
-            findings.add(OutOfRange, (name, *trail.indices), _out_of_range(heeded.max_integer_digits))
+            findings.add(OutOfRange, (name, *trail.indices), detail)
     return flat.reshape(shape) if findings.count == before else None
 
 
@@ -486,13 +491,21 @@ def _irregularity(name: str, lattice: Lattice, pieces: Iterator[bytes]) -> tuple
     return (name, *outer), f"is a list {length}; length {promised} is wanted, as in {example}"
 
 
-def _beyond_range(text: bytes, max_integer_digits: int) -> Iterator[int]:
-    """Find the numerals that no double can hold, or that are integers of too many digits, in a text without strings."""
+def _beyond_range(text: bytes, max_integer_digits: int) -> Iterator[tuple[int, str]]:
+    """Find the numerals that no double can hold, or that are integers of too many digits, in a text without strings.
+
+    Yields
+    ------
+    place, detail
+        Where it begins, and what is wrong with it, as the end of a sentence.
+    """
     for found in _suspects(min(200, max_integer_digits + 1)).finditer(text):
-        numeral = found[0]
-        digits = len(numeral) - numeral.startswith(b"-")
-        if math.isinf(float(numeral)) or (digits > max_integer_digits and numeral.removeprefix(b"-").isdigit()):
-            yield found.start()
+        numeral = found[0].removeprefix(b"-")
+        if len(numeral) > max_integer_digits and numeral.isdigit():
+            most = f"{max_integer_digits} digits ({variable('max_integer_digits')})"
+            yield found.start(), f"is an integer of more than {most}; a double between -1.8e308 and 1.8e308 is wanted"
+        elif math.isinf(float(numeral)):
+            yield found.start(), _OUT_OF_RANGE
 
 
 @functools.lru_cache(maxsize=4)
@@ -508,13 +521,6 @@ def _suspects(digits: int) -> re.Pattern[bytes]:
     )
 
 
-def _out_of_range(max_integer_digits: int) -> str:
-    return (
-        "is a number out of range; a double between -1.8e308 and 1.8e308 is wanted, "
-        f"an integer of at most {max_integer_digits} digits, and no number of more than a million characters"
-    )
-
-
 def _option(body: Body, member: _Member, max_integer_digits: int, findings: _Findings) -> dict[str, object]:
     """Read the option of one field, or add what is wrong with it to the findings and give nothing."""
     name, start, stop = member
@@ -524,8 +530,8 @@ def _option(body: Body, member: _Member, max_integer_digits: int, findings: _Fin
     elif len(raw) > LONGEST_OPTION:
         kind = _KINDS.get(raw[:1], "a number")
         findings.add(InvalidOption, (name,), f"is {kind} of more than {LONGEST_OPTION:,} bytes; no option is so long")
-    elif any(True for _ in _beyond_range(b"".join(text for _, text in _calm(raw, 0, len(raw))), max_integer_digits)):
-        findings.add(OutOfRange, (name,), _out_of_range(max_integer_digits))
+    elif beyond := next(_beyond_range(b"".join(text for _, text in _calm(raw, 0, len(raw))), max_integer_digits), None):
+        findings.add(OutOfRange, (name,), beyond[1])
     else:
         return {name: msgspec.json.decode(raw)}
     return {}

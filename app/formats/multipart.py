@@ -17,14 +17,14 @@ from app.formats.submission import ARRAYS, Submission
 from app.formats.texts import options_of
 from app.losses.checkpoint import Checkpoint, go_on
 
-__all__ = ["MEDIA_TYPE", "MOST_FILES", "MOST_HEADER_BYTES", "MOST_PARTS", "decode"]
+__all__ = ["MEDIA_TYPE", "MOST_FILES", "MOST_HEADER_BYTES", "MOST_PARTS", "MOST_TEXT_BYTES", "decode"]
 
 MEDIA_TYPE = "multipart/form-data"
 
 MOST_FILES = 8
 MOST_PARTS = 64
 MOST_HEADER_BYTES = 16 * 2**10
-_MOST_TEXT_BYTES = 16 * 2**10
+MOST_TEXT_BYTES = 16 * 2**10
 _SEARCHED_BYTES = 2**20
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110's word for a word
@@ -226,8 +226,8 @@ def _field(headers: bytes, begin: int) -> tuple[str, bool]:
 
 def _text(body: Body, part: _Part) -> str:
     """Read the text of an option."""
-    if part.stop - part.start > _MOST_TEXT_BYTES:
-        raise refused(TooLarge, shown(part.name), f"is an option of more than {_MOST_TEXT_BYTES} bytes")
+    if part.stop - part.start > MOST_TEXT_BYTES:
+        raise refused(TooLarge, shown(part.name), f"is an option of more than {MOST_TEXT_BYTES} bytes")
     try:
         return body[part.start : part.stop].decode()
     except UnicodeDecodeError:

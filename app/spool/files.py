@@ -18,14 +18,17 @@ from io import FileIO
 from pathlib import Path
 from typing import IO, Final
 
-from app.problems import BODY_TOO_LARGE, SPOOL_FULL, Problem, RefusedError
+from app.problems import BODY_TOO_LARGE, SPOOL_FULL, Problem, RefusedError, out_of_memory
 
-__all__ = ["Spool", "SpoolFile"]
+__all__ = ["SHARE_PERCENT", "Spool", "SpoolFile"]
 
 log = logging.getLogger("lossgrid")
 
 PREFIX: Final = "lossgrid-spool-"
 """With which a file's name begins in the moment in which it has one."""
+
+SHARE_PERCENT: Final = 50
+"""How much of the room that is left one body, or what it inflates to, may take, so that there is some for others."""
 
 LEFTOVER_SECONDS: Final = 60
 """A file that still has a name after so long is a leftover, and not that of a neighbour who is just making it."""
@@ -65,7 +68,7 @@ class Spool:
         return removed
 
     def largest_bytes(self) -> int:
-        """Say how large a body may be now: half of the room that is left, so that there is some for others.
+        """Say how large a body may be now: a share of the room that is left, half of it.
 
         Raises
         ------
@@ -73,7 +76,7 @@ class Spool:
             503: the directory cannot be used.
         """
         with self.refusing():
-            return shutil.disk_usage(self._place()).free // 2
+            return shutil.disk_usage(self._place()).free * SHARE_PERCENT // 100
 
     def check(self, count: int) -> None:
         """Refuse what would take more than half of the room that is left.
@@ -101,8 +104,8 @@ class Spool:
         RefusedError
             503: the directory is full or cannot be used, or too many files are open.
         """
+        largest = self.largest_bytes()
         with self.refusing():
-            largest = shutil.disk_usage(self._place()).free // 2
             return SpoolFile(self, tempfile.TemporaryFile(buffering=0, prefix=PREFIX, dir=self._place()), largest)
 
     def room(self, count: int) -> mmap.mmap:
@@ -111,7 +114,7 @@ class Spool:
         Raises
         ------
         RefusedError
-            413: more than half of the room that is left; 503: as `create`.
+            413: more than half of the room that is left; 503: as `create`, or there is no memory for a map.
         """
         self.check(count)
         with self.refusing(), tempfile.TemporaryFile(buffering=0, prefix=PREFIX, dir=self._place()) as file:
@@ -123,17 +126,24 @@ class Spool:
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
-        """Turn what the system says about a file into a refusal: it is a matter of time, or for the operator."""
+        """Turn what the system says about a file into a refusal: it is a matter of time, or for the operator.
+
+        Raises
+        ------
+        RefusedError
+            503: there is no memory (ENOMEM), or there is no room, whatever else the system says.
+        """
         try:
             yield
         except OSError as error:
-            # Without the traceback, whose frames would keep what was being written.
-            log.warning("no room for a body (%s): %s", self._setting, errno.errorcode.get(error.errno or 0, "?"))
+            name = errno.errorcode.get(error.errno or 0, "?")
+            if error.errno == errno.ENOMEM:  # for a map, say: a directory with more room would not mend it
+                log.warning("no memory for a body: %s", name)
+                raise RefusedError(out_of_memory()) from None
+            log.warning("no room for a body (%s): %s", self._setting, name)
+            detail = "There is no room left where bodies are kept; send the request again in a few seconds"
             headers = {"Retry-After": str(_RETRY_SECONDS)}
-        else:
-            return
-        detail = "There is no room left where bodies are kept; send the request again in a few seconds"
-        raise RefusedError(Problem(SPOOL_FULL, f"{detail} ({self._setting}).", headers=headers))
+            raise RefusedError(Problem(SPOOL_FULL, f"{detail} ({self._setting}).", headers=headers)) from None
 
 
 def _reserve(descriptor: int, count: int) -> None:
@@ -197,7 +207,7 @@ class SpoolFile:
         Raises
         ------
         RefusedError
-            503: too many files or maps are open.
+            503: there is no memory for a map.
         """
         with self._spool.refusing():
             return mmap.mmap(self._file.fileno(), self.size, access=mmap.ACCESS_READ)

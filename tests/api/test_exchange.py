@@ -1,13 +1,15 @@
 """Whatever becomes of a request, its body is gone afterwards; and it does not matter where the body was."""
 
 import asyncio
+import errno
 import gc
 import gzip
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
 import httpx
@@ -108,6 +110,20 @@ def test_an_upload_that_has_no_room_is_refused(
     with a_client(spool_directory=str(tmp_path), spool_threshold_bytes=1) as client:
         document = assert_problem(client.raw(body, content_type=NPZ), "body-too-large")
     assert "LOSSGRID_SPOOL_DIRECTORY" in document["detail"]
+    assert left(tmp_path) == 0
+
+
+@pytest.mark.parametrize(("number", "slug"), [(errno.ENOMEM, "out-of-memory"), (errno.ENODEV, "spool-full")])
+def test_a_body_that_cannot_be_mapped_is_refused_and_leaves_nothing(
+    spooling: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, slug: str
+) -> None:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("mmap.mmap", fail)
+    answer = spooling.raw(BODIES["npz"][1], content_type=NPZ)
+    assert_problem(answer, slug)
+    assert answer.headers["retry-after"] == "5"
     assert left(tmp_path) == 0
 
 

@@ -1,17 +1,26 @@
 """GET /limits lists every limit in force, and what it lists is what holds."""
 
 import gzip
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
 
+import httpx
 import numpy as np
+import pytest
 
 from app.api.limits import FIXED
 from app.gates.intake import FREE_BYTES
 from app.settings import Settings, limits
+from app.variables import variable
 from tests.contract.schemas import assert_conforms
-from tests.formats.files import npz
+from tests.formats.files import form, npy_of, npz
 from tests.inprocess import InProcess, a_client
 from tests.refusals import assert_problem
+
+JSON: Final = "application/json"
+NPZ: Final = "application/x-npz"
+FORM: Final = "multipart/form-data; boundary=bound"
 
 
 def rows(client: InProcess) -> dict[str, dict[str, Any]]:
@@ -66,6 +75,61 @@ def test_a_limit_that_is_no_setting_says_so(client: InProcess) -> None:
         "meaning": "places that a problem lists; the others are counted",
         "beyond": None,
     }
+
+
+def test_a_body_may_take_a_share_of_the_room_that_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = npz(x=np.zeros(300), y=np.zeros(300))
+    with a_client(spool_directory=str(tmp_path), spool_threshold_bytes=1) as client:
+        row = rows(client)["spool_share"]
+        assert (row["value"], row["unit"]) == (50, "percent")
+        monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 2 * len(body)}))
+        assert client.raw(body, content_type=NPZ).status_code == 200
+        monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 2 * len(body) - 1}))
+        document = assert_problem(client.raw(body, content_type=NPZ), "body-too-large")
+    assert document["status"] == row["beyond"]
+    assert row["setting"] == variable("spool_directory")
+    assert row["setting"] in document["detail"]
+
+
+def posted(body: bytes, content_type: str, **headers: str) -> Callable[[InProcess], httpx.Response]:
+    return lambda client: client.raw(body, content_type=content_type, **headers)
+
+
+def many_batches(client: InProcess) -> httpx.Response:
+    fields = {"x": [0.0] * 102, "y": [0.0] * 102, "observed": [1.0] * 101, "batch_sizes": [1] * 100 + [2]}
+    return client.request("POST", "/loss/identify", json=fields)
+
+
+AXES: Final = npy_of(f"{{'descr': '<f8', 'fortran_order': False, 'shape': {(1,) * 33}}}\n", bytes(8))
+BEYOND: Final[dict[str, Callable[[InProcess], httpx.Response]]] = {
+    "archive_members": posted(npz(**{f"a{index}": 0 for index in range(9)}), NPZ),
+    "form_files": posted(form(*[("x", b"")] * 9), FORM),
+    "form_parts": posted(form(*[("beta", "1")] * 65), FORM),
+    "form_header_bytes": posted(form(("x" * 16384, "1")), FORM),
+    "form_option_bytes": posted(form(("x", b"1"), ("y", b"1"), ("loss", "a" * 16385)), FORM),
+    "json_option_bytes": posted(b'{"x": [1], "y": [1], "loss": "%s"}' % (b"a" * 16384), JSON),
+    "gzip_members": posted(gzip.compress(b"") * 4097, JSON, content_encoding="gzip"),
+    "gzip_free_bytes": posted(gzip.compress(bytes(FREE_BYTES + 1)), NPZ, content_encoding="gzip"),
+    "query_parameters": lambda client: client.request(
+        "POST", "/loss?" + "beta=1&" * 65, content=npz(x=[1], y=[1]), headers={"content-type": NPZ}
+    ),
+    "array_axes": posted(form(("x", AXES), ("y", AXES)), FORM),
+    "batch_sizes": many_batches,
+    "conventions": lambda client: client.get("/conventions?limit=1001"),
+}
+
+
+@pytest.mark.parametrize(("name", "ask"), BEYOND.items(), ids=BEYOND)
+def test_beyond_a_limit_that_is_no_setting_it_is_named_with_its_status(
+    client: InProcess, name: str, ask: Callable[[InProcess], httpx.Response]
+) -> None:
+    answer, row = ask(client), rows(client)[name]
+    assert answer.status_code == row["beyond"]
+    assert str(row["value"]) in answer.json()["detail"].replace(",", "")
+
+
+def test_every_such_limit_that_refuses_is_gone_beyond() -> None:
+    assert {*BEYOND, "spool_share"} == {limit.name for limit in FIXED if limit.beyond is not None}
 
 
 def test_a_page_of_conventions_is_refused_as_is_listed(client: InProcess) -> None:

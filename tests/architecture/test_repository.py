@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from app.settings import Settings
+from app.variables import variable
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = {"runtime": [], **{name: [name] for name in PROJECT["dependency-groups"]}}
@@ -76,6 +79,19 @@ def matches(pattern: str) -> list[str]:
 @pytest.mark.parametrize("pattern", NEVER)
 def test_no_file_names_a_registry_or_a_place_on_a_build_machine(pattern: str) -> None:
     assert matches(pattern) == []
+
+
+def test_every_setting_that_is_named_anywhere_exists() -> None:
+    known = {variable(field) for field in Settings.model_fields}
+    of_others = re.compile("LOSSGRID_(TEST(_.*)?|TOKEN)")  # of the tests, and of the shell in the explorer's examples
+    named = set()
+    for name, text in texts().items():
+        if not name.startswith(("tests/", ".ci/")):
+            found = re.findall(r"LOSSGRID_[A-Z0-9_]*[A-Z0-9]", text)
+            found += map(variable, re.findall(r"""\bvariable\(\s*["']([^"']*)["']""", text))
+            named |= {(name, one) for one in found if not of_others.fullmatch(one)}
+    assert {(name, one) for name, one in named if one not in known} == set()
+    assert known == {one for _, one in named}
 
 
 def test_no_line_ends_in_white_space() -> None:

@@ -46,8 +46,8 @@ def request(method: str, path: str, **headers: str) -> Ask:
 
 
 def not_ready(client: InProcess) -> httpx.Response:
-    client.app.state.ready = False
-    return client.get("/readyz")
+    client.app.state.capacity.close()
+    return client.loss(**BATCH)
 
 
 REQUESTS: Final[Mapping[str, Ask]] = {

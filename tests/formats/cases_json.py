@@ -128,12 +128,19 @@ REFUSED = (
     Refused(b'{"x":[[0,1e400]]}', OutOfRange, (("x", 0, 1),), words="out of range"),
     Refused(b'{"x":[-1e309,1,1.8E+308,0.1e310]}', OutOfRange, (("x", 0), ("x", 2), ("x", 3))),
     Refused(b'{"x":[1.7976931348623159e308]}', OutOfRange, (("x", 0),)),
-    Refused(b'{"x":[1,' + HUGE_INTEGER + b"]}", OutOfRange, (("x", 1),), words="at most 320 digits"),
+    Refused(
+        b'{"x":[1,' + HUGE_INTEGER + b"]}",
+        OutOfRange,
+        (("x", 1),),
+        words="more than 320 digits (LOSSGRID_MAX_INTEGER_DIGITS)",
+    ),
     Refused(b'{"x":[-' + HUGE_INTEGER + b".5]}", OutOfRange, (("x", 0),)),
     Refused(b'{"x":[' + b"7" * 1_000_000 + b"]}", OutOfRange, (("x", 0),)),
     Refused(b'{"x":[[ 1],[0.' + b"7" * 1_100_000 + b" ]]}", OutOfRange, (("x", 1, 0),), words="a million characters"),
     Refused(b'{"beta":1e400}', OutOfRange, (("beta",),)),
-    Refused(b'{"beta":' + HUGE_INTEGER + b"}", OutOfRange, (("beta",),)),
+    Refused(b'{"beta":-' + HUGE_INTEGER + b"}", OutOfRange, (("beta",),), words="more than 320 digits"),
+    # As long as may be, and still more than a double can hold: another limit would not help.
+    Refused(b'{"x":[' + b"7" * 320 + b"]}", OutOfRange, (("x", 0),), words="x[0] is a number out of range"),
     Refused(
         b'{"beta":[' + b"[]," * 6000 + b"1]}", InvalidOption, (("beta",),), words="a list of more than 16,384 bytes"
     ),

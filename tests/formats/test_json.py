@@ -214,6 +214,7 @@ def test_the_limit_of_digits_is_for_integers_only() -> None:
     np.testing.assert_array_equal(good.arrays["x"], [12345, -12345, 1.2345678, 1234560])
     assert type(error) is OutOfRange
     assert [fault.path for fault in error.faults] == [("x", 0, 1), ("beta",)]
+    assert all("more than 5 digits (LOSSGRID_MAX_INTEGER_DIGITS)" in fault.detail for fault in error.faults)
 
 
 def test_a_fault_far_inside_a_long_array_has_its_index() -> None:

@@ -6,15 +6,18 @@ import logging
 import mmap
 import os
 import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 import pytest
 
-from app.problems import BODY_TOO_LARGE, SPOOL_FULL, Kind, RefusedError
+from app.problems import BODY_TOO_LARGE, OUT_OF_MEMORY, SPOOL_FULL, Kind, RefusedError
 from app.spool import Spool
 from app.spool.files import LEFTOVER_SECONDS, PREFIX
 
@@ -34,9 +37,8 @@ def is_refused(caught: pytest.ExceptionInfo[RefusedError], kind: Kind) -> None:
     """Check that a refusal is of a kind, and says what an operator can change."""
     problem = caught.value.problem
     assert problem.kind is kind
-    assert SETTING in problem.detail
-    if kind is SPOOL_FULL:
-        assert int(problem.headers["Retry-After"]) > 0
+    assert (SETTING in problem.detail) == (kind is not OUT_OF_MEMORY)
+    assert int(problem.headers["Retry-After"]) > 0
 
 
 def failing(number: int) -> Any:  # noqa: ANN401 - stands in for any function
@@ -236,11 +238,47 @@ def test_a_leftover_that_cannot_be_removed_does_not_stop_the_start(
     assert leftover.exists()
 
 
-def test_a_map_that_cannot_be_made(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = spool.create()
-    file.append([b"x"])
-    monkeypatch.setattr(mmap, "mmap", failing(errno.ENOMEM))
-    with pytest.raises(RefusedError) as caught:
-        file.mapped()
-    is_refused(caught, SPOOL_FULL)
-    file.close()
+@pytest.mark.parametrize(
+    ("owner", "function"),
+    [(mmap, "mmap"), (os, "write"), (os, "posix_fallocate"), (tempfile, "TemporaryFile"), (shutil, "disk_usage")],
+    ids=["mmap", "write", "posix_fallocate", "TemporaryFile", "disk_usage"],
+)
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOMEM, OUT_OF_MEMORY),
+        (errno.ENOSPC, SPOOL_FULL),
+        (errno.EDQUOT, SPOOL_FULL),
+        (errno.EFBIG, SPOOL_FULL),
+        (errno.ENODEV, SPOOL_FULL),  # a file system whose files cannot be mapped
+    ],
+    ids=errno.errorcode.get,
+)
+def test_what_the_system_lacks_is_told_apart(  # noqa: PLR0913, PLR0917 - who fails, and how
+    spool: Spool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    owner: ModuleType,
+    function: str,
+    number: int,
+    kind: Kind,
+) -> None:
+    monkeypatch.setattr(owner, function, failing(number))
+
+    def written() -> None:
+        file = spool.create()
+        try:
+            file.append([b"x"])
+            file.mapped()
+        finally:
+            file.close()
+
+    def room() -> None:
+        spool.room(5)
+
+    refusing = {"write": [written], "posix_fallocate": [room]}.get(function, [written, room])
+    for make in refusing:
+        with pytest.raises(RefusedError) as caught, caplog.at_level(logging.WARNING, "lossgrid"):
+            make()
+        is_refused(caught, kind)
+    assert [message.endswith(errno.errorcode[number]) for message in caplog.messages] == [True] * len(refusing)
