@@ -8,7 +8,7 @@ and in the domain of the loss, is for the tally to say, which looks at each of t
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -208,8 +208,7 @@ class Batch:
                 yield Fault(self.index(name, first), detail)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chunk:
+class Chunk(NamedTuple):
     """Some consecutive samples of a batch: float64 numbers in C order, never to be written to.
 
     They are finite once the batch has been tallied: what is not finite shows in the sums, so `tally` looks for it there
