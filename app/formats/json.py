@@ -149,7 +149,7 @@ def encode(reply: Reply) -> bytes:
         inner[last] = array
     _check_room(sum(array.size for array in reply.arrays.values()))
     text = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
-    if len(text) > _BRIEF_BYTES or b"null" in text:  # as which orjson writes what is not finite
+    if len(text) > _BRIEF_BYTES or text.rfind(b"null") >= 0:  # as which orjson writes what is not finite
         _check_finite(reply)
     return text
 
