@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.formats.json_members import LONGEST_OPTION
-from app.formats.json_numbers import many_lists
+from app.formats.json_numbers import many_lists, occurrences
 from app.formats.json_numerals import REFUSALS, parsed
 from app.formats.submission import ARRAYS, Submission
 
@@ -55,7 +55,7 @@ def _opening_brackets(body: bytes) -> int:
     """Count the opening brackets; `bytes.count` stops at each of them, and NumPy takes a while to begin."""
     if len(body) <= _FEW_BYTES:
         return body.count(b"[")
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord("[")))
+    return occurrences(b"[", body, 0, len(body))
 
 
 def _text_of_options(body: bytes) -> int:
