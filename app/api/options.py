@@ -1,7 +1,6 @@
 """What a request asks for beside its arrays: the one definition for every format of the body."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -90,18 +89,12 @@ class Options(BaseModel):
         """
         # A name may be as long as the body; the search for its nearest neighbour takes time with its square.
         loss = self.loss[:_LONGEST_NAME]
-        named = [(name, getattr(self, name)) for name in _OWNERS if name in self.model_fields_set]
-        return _objective(loss, self.beta, *named)
+        parameters = {name: getattr(self, name) for name in _OWNERS if name in self.model_fields_set}
+        return Objective.of(loss, beta=self.beta, **parameters)
 
 
 _UNSAID: Final = Options()
 """What is computed where nothing was said; it is frozen, and does for all."""
-
-
-@lru_cache(maxsize=64)  # whoever trains asks for the same thing again and again
-def _objective(loss: str, beta: float, *parameters: tuple[str, float]) -> Objective:
-    """Make an objective, with the parameters that were named."""
-    return Objective.of(loss, beta=beta, **dict(parameters))
 
 
 def _fault(place: tuple[int | str, ...]) -> Fault:
