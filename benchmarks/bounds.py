@@ -58,7 +58,7 @@ class Verdict:
 
 
 _BRIEF: Final = (
-    "1.2 ms are the limit's: bytes and numerals. 0.3 ms go to the proof that the lists are an array, 0.6 ms to the"
+    "1.2 ms are the limit's: bytes and numerals. 0.1 ms go to the proof that the lists are an array, 0.5 ms to the"
     " answer itself (sums that keep their digits, 16 variants in decimals of 40 digits, their text), and the rest to"
     " the pieces of the body on their way through the gates, and to the thread and back"
 )

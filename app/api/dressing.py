@@ -5,10 +5,10 @@ theirs says is answered as it is, attribute by attribute; only its arrays are pu
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,8 +94,7 @@ def dress(  # noqa: PLR0913 - what there is to compute, who does it, and how muc
     return Reply(summary, arrays)
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     """What there is when the report is done."""
 
     batch: Batch
@@ -113,7 +112,7 @@ def _variants(found: Report) -> dict[str, Any]:
     for name, one in found.variants.items():
         laid_out[name] = variant = one._asdict()
         variant["kl_weight_for"] = one.kl_weight_for and one.kl_weight_for._asdict()
-        variant["used_by"] = list(used_by(found.loss, name))
+        variant["used_by"] = used_by(found.loss, name)
     return laid_out
 
 
@@ -148,6 +147,9 @@ def _laid_out(node: Any, place: str, arrays: Arrays) -> Any:  # noqa: ANN401 - a
 @cache
 def _fields(kind: type) -> Callable[[Any], dict[str, Any]]:
     """Make the function that lists what a record of some type, or a mapping, has, in its order."""
+    if issubclass(kind, tuple):
+        made: Callable[[Any], dict[str, Any]] = kind._asdict  # type: ignore[attr-defined]  # a named one
+        return made
     if not is_dataclass(kind):
         return dict
     first, second, *others = (field.name for field in fields(kind))  # none of them has fewer

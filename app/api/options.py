@@ -71,6 +71,8 @@ class Options(BaseModel):
         InvalidOption
             Each option that has the wrong type or is out of range.
         """
+        if not given:
+            return _UNSAID
         try:
             return cls.model_validate(given)
         except ValidationError as error:
@@ -89,6 +91,10 @@ class Options(BaseModel):
         loss = self.loss[:_LONGEST_NAME]
         parameters = {name: getattr(self, name) for name in _OWNERS if name in self.model_fields_set}
         return Objective.of(loss, beta=self.beta, **parameters)
+
+
+_UNSAID: Final = Options()
+"""What is computed where nothing was said; it is frozen, and does for all."""
 
 
 def _fault(place: tuple[int | str, ...]) -> Fault:

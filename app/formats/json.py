@@ -8,7 +8,6 @@ place; so the straight way has no messages.
 
 import math
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -35,6 +34,8 @@ _LONGEST_NUMBER = 25
 """How many bytes a double takes at most, with its comma."""
 
 _SUMMARY_BYTES = 2**16
+_BRIEF_BYTES = 2**16
+"""How long a text may be for a search through it to be over before its numbers are looked at, one by one."""
 
 _LONG_INTEGER = re.compile(rb"[0-9]{%d}" % DOUBLE_DIGITS)
 
@@ -139,16 +140,18 @@ def encode(reply: Reply) -> bytes:
         of this service and never of a caller: the core refuses results that are not finite.
     """
     document = dict(reply.summary)
-    _check_finite(document.values())
-    ours: dict[str, dict[str, Any]] = {}
+    ours = {"": document}
     for place, array in reply.arrays.items():
-        # Of a few numbers, Python tells sooner than NumPy whether they are finite.
-        finite = all(map(math.isfinite, array.flat)) if array.size <= _FEW else np.isfinite(array).all()
-        if not finite:
-            raise ValueError(f"{place} is not finite")
-        _fill(document, place, array, ours)
+        way, _, last = place.rpartition(".")
+        inner = ours[way] if way in ours else _opened(way, ours)
+        if inner is None or inner.get(last, array) is not None:
+            raise ValueError(f"no placeholder for {place}")
+        inner[last] = array
     _check_room(sum(array.size for array in reply.arrays.values()))
-    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    text = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    if len(text) > _BRIEF_BYTES or text.rfind(b"null") >= 0:  # as which orjson writes what is not finite
+        _check_finite(reply)
+    return text
 
 
 def _check_room(numbers: int) -> None:
@@ -165,9 +168,14 @@ def _check_room(numbers: int) -> None:
         np.empty(3 * (_LONGEST_NUMBER * numbers + _SUMMARY_BYTES), np.uint8)  # given back at once, and never touched
 
 
-def _check_finite(values: Iterable[Any]) -> None:
-    """Look for floats that are not finite in all that lies in some JSON values."""
-    waiting = [values]
+def _check_finite(reply: Reply) -> None:
+    """Look for numbers that are not finite in all that a reply holds."""
+    for place, array in reply.arrays.items():
+        # Of a few numbers, Python tells sooner than NumPy whether they are finite.
+        finite = all(map(math.isfinite, array.flat)) if array.size <= _FEW else np.isfinite(array).all()
+        if not finite:
+            raise ValueError(f"{place} is not finite")
+    waiting: list[Any] = [reply.summary.values()]
     while waiting:
         for value in waiting.pop():
             kind = type(value)
@@ -180,18 +188,15 @@ def _check_finite(values: Iterable[Any]) -> None:
                 waiting.append(value)
 
 
-def _fill(document: dict[str, Any], place: str, array: NDArray[np.float64], ours: dict[str, dict[str, Any]]) -> None:
-    """Put an array in the place of its placeholder; `ours` are the parts that are copied, for the reply to stay."""
-    *way, last = place.split(".")
-    passed = ""
-    for name in way:
-        passed += f".{name}"
-        if passed not in ours:
-            inner = document.get(name)
-            if type(inner) is not dict:
-                raise ValueError(f"no placeholder for {place}")
-            ours[passed] = document[name] = inner.copy()
-        document = ours[passed]
-    if document.get(last, array) is not None:
-        raise ValueError(f"no placeholder for {place}")
-    document[last] = array
+def _opened(place: str, ours: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """Copy the part of a document at a place, and those around it, for the reply to stay; None if there is none.
+
+    `ours` are the copies.
+    """
+    way, _, last = place.rpartition(".")
+    outer = ours[way] if way in ours else _opened(way, ours)
+    inner = None if outer is None else outer.get(last)
+    if outer is None or type(inner) is not dict:
+        return None
+    ours[place] = outer[last] = copied = inner.copy()
+    return copied

@@ -1,13 +1,15 @@
 """A short JSON document is read in one piece, by simdjson, where that is installed."""
 
-import itertools
+import math
+from codecs import BOM_UTF8
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.formats.json_members import LONGEST_OPTION
-from app.formats.json_numbers import many_lists
+from app.formats.json_numbers import many_lists, occurrences
 from app.formats.json_numerals import REFUSALS, parsed
 from app.formats.submission import ARRAYS, Submission
 
@@ -23,6 +25,7 @@ _MOST_ITEMS = 100
 _MOST_STRINGS = 200
 _NAMES_OF_ARRAYS = {name.encode() for name in ARRAYS}
 _SCALARS = (str, int, float)
+_NUMBERS = (float, int)
 
 
 def short(body: bytes, fields: frozenset[str], max_depth: int) -> Submission | None:
@@ -40,7 +43,7 @@ def short(body: bytes, fields: frozenset[str], max_depth: int) -> Submission | N
     if len(body) > LONGEST_OPTION and _text_of_options(body) > LONGEST_OPTION:
         return None
     lists = _opening_brackets(body)
-    if max_depth < _LEVELS or many_lists(lists, len(body)) or b"\\" in body or not body.isascii():
+    if max_depth < _LEVELS or many_lists(lists, len(body)) or b"\\" in body or body.startswith(BOM_UTF8):
         return None
     try:
         return _submission(parsed(body), fields, max_depth, lists)
@@ -52,7 +55,7 @@ def _opening_brackets(body: bytes) -> int:
     """Count the opening brackets; `bytes.count` stops at each of them, and NumPy takes a while to begin."""
     if len(body) <= _FEW_BYTES:
         return body.count(b"[")
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord("[")))
+    return occurrences(b"[", body, 0, len(body))
 
 
 def _text_of_options(body: bytes) -> int:
@@ -97,16 +100,18 @@ def _array(root: Any) -> tuple[NDArray[np.float64], int]:  # noqa: ANN401 - a pr
     """Read nested lists, and count them down to the depth at which the first number is."""
     flat = np.frombuffer(root.as_buffer(of_type="d"))  # refuses all but lists and numbers
     shape: list[int] = []
-    lists, count = [root], 0
-    while True:
+    count, first = 0, root
+    while not isinstance(first, _NUMBERS):
+        # One list after the other, again from the outermost: to make a proxy takes less time than to keep it.
+        lists: Any = (root,)
+        for _ in shape:
+            lists = chain.from_iterable(lists)
         lengths = {*map(len, lists)}
         if len(lengths) > 1 or 0 in lengths:
             raise ValueError("not a regular array, or an empty one")
+        count += math.prod(shape)
         shape += lengths
-        count += len(lists)
-        if isinstance(lists[0][0], float | int):
-            break
-        lists = list(itertools.chain.from_iterable(lists))
+        first = first[0]
     return flat.reshape(shape), count
 
 
@@ -115,8 +120,8 @@ def _option(value: Any) -> tuple[Any, int]:  # noqa: ANN401 - any JSON value
     is_list = hasattr(value, "as_list")
     items = value.as_list() if is_list else [value]
     texts = [item for item in items if isinstance(item, str)]
-    if len(items) > _MOST_ITEMS or sum(map(len, texts)) > _LONGEST_TEXT:
-        raise ValueError("a long option")
+    if len(items) > _MOST_ITEMS or sum(map(len, texts)) > _LONGEST_TEXT or not all(map(str.isascii, texts)):
+        raise ValueError("a long option, or one in letters that no name has")
     if not all(isinstance(item, _SCALARS) for item in items):
         raise ValueError("an option that is more than a list of values")
     return items if is_list else value, is_list + sum(text.count("[") for text in texts)

@@ -8,7 +8,7 @@ and in the domain of the loss, is for the tally to say, which looks at each of t
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,7 +36,14 @@ ARRAY_NAMES = ("x", "y", "mu", "logvar", "sample_weight")
 CHUNK_ELEMENTS = BUFFER_ELEMENTS
 """Elements of `x` in a chunk: 512 KiB as float64, so that x, y and what is made of them stay in a core's own cache."""
 
+_COMPLETE = frozenset(
+    frozenset({"x", "y", *latents, *weights})
+    for latents in ((), ("mu", "logvar"))
+    for weights in ((), ("sample_weight",))
+)
+_PARTNERS = {"y": "x", "logvar": "mu"}
 _REAL_KINDS = "biuf"
+_DOUBLE = np.dtype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,13 +89,8 @@ class Batch:
             A sample weight that is not finite, is negative, or weights that are all 0.
         """
         found = {name: np.asarray(array) for name, array in arrays.items()}
-        known = f"is not an array of a batch; there are {', '.join(ARRAY_NAMES)}"
-        faults = [Fault((name,), known) for name in found if name not in ARRAY_NAMES]
-        if faults:
-            raise refusal(InvalidOption, *faults)
-        faults = list(_missing(found))
-        if faults:
-            raise refusal(MissingArray, *faults)
+        if frozenset(found) not in _COMPLETE:
+            raise _incomplete(found)
         faults = [
             Fault((name,), f"is of type {array.dtype.name}; real numbers are wanted")
             for name, array in found.items()
@@ -96,7 +98,8 @@ class Batch:
         ]
         if faults:
             raise refusal(WrongType, *faults)
-        faults = [fault for name in ARRAY_NAMES if name in found and (fault := _misfit(name, found)) is not None]
+        size = next((len(found[name]) for name in ("x", "y") if found[name].ndim), None)
+        faults = [fault for name in ARRAY_NAMES if name in found and (fault := _misfit(name, found, size)) is not None]
         if faults:
             raise refusal(ShapeMismatch, *faults)
         weight = found.get("sample_weight")
@@ -208,8 +211,7 @@ class Batch:
                 yield Fault(self.index(name, first), detail)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chunk:
+class Chunk(NamedTuple):
     """Some consecutive samples of a batch: float64 numbers in C order, never to be written to.
 
     They are finite once the batch has been tallied: what is not finite shows in the sums, so `tally` looks for it there
@@ -252,14 +254,23 @@ class Chunk:
 
 def _as_float64(block: NDArray[Any]) -> Array:
     """(n, ...) of any real dtype and layout -> (n, elements of a sample), float64, C order, aligned; copied at need."""
-    flat = (block.shape[0], math.prod(block.shape[1:]))
+    flat, flags = (block.shape[0], math.prod(block.shape[1:])), block.flags
     # Members of archives lie at any byte; what NumPy buffers would be slow, and summed in another order.
-    if block.dtype == np.float64 and block.dtype.isnative and block.flags.c_contiguous and block.flags.aligned:
+    if block.dtype is _DOUBLE and flags.c_contiguous and flags.aligned:
         return block.reshape(flat)
     found = spare(flat)
     with np.errstate(all="ignore"):  # long doubles beyond double precision become infinite, and are then refused
         np.copyto(found.reshape(block.shape), block, casting="same_kind")
     return found
+
+
+def _incomplete(found: Mapping[str, NDArray[Any]]) -> LossInputError:
+    """Refuse arrays of which some are unknown, or missing."""
+    known = f"is not an array of a batch; there are {', '.join(ARRAY_NAMES)}"
+    faults = [Fault((name,), known) for name in found if name not in ARRAY_NAMES]
+    if faults:
+        return refusal(InvalidOption, *faults)
+    return refusal(MissingArray, *_missing(found))
 
 
 def _missing(found: Mapping[str, NDArray[Any]]) -> Iterator[Fault]:
@@ -270,12 +281,11 @@ def _missing(found: Mapping[str, NDArray[Any]]) -> Iterator[Fault]:
             yield from (Fault((name,), f"is missing; {why}") for name in pair if name not in found)
 
 
-def _misfit(name: str, found: Mapping[str, NDArray[Any]]) -> Fault | None:
-    """Say what is wrong with the shape of one array, given the others: None if nothing is."""
+def _misfit(name: str, found: Mapping[str, NDArray[Any]], size: int | None) -> Fault | None:
+    """Say what is wrong with the shape of one array, given the others and N, if that is known: None if nothing is."""
     shape = found[name].shape
-    partner = {"y": "x", "logvar": "mu"}.get(name, "")
+    partner = _PARTNERS.get(name)
     wanted = found[partner].shape if partner else None
-    size = next((len(found[array]) for array in ("x", "y") if found[array].ndim), None)
     detail = None
     if not shape:
         detail = "is a single number; an array whose first axis is the batch is wanted"

@@ -1,8 +1,7 @@
 """What the numbers of a report alone do not show, each with a stable code."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -15,8 +14,7 @@ __all__ = ["Caution", "cautions"]
 _TOO_HEAVY: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Caution:
+class Caution(NamedTuple):
     """One thing to know about a batch or a variant.
 
     Attributes

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+from types import MappingProxyType
 
 from app.losses.arrays import Array
 from app.losses.elementwise import LOSSES, Loss, find
@@ -43,14 +45,7 @@ class Objective:
             A parameter that the loss does not have, or that is not finite and above 0; a beta that is not finite or
             is negative. Every such option is named.
         """
-        row = find(loss)
-        faults = [fault for name, value in parameters.items() if (fault := _misfit(row, name, value)) is not None]
-        if not (_is_finite(beta) and beta >= 0):
-            faults.append(Fault(("beta",), "is out of range; a finite number >= 0 is wanted"))
-        if faults:
-            raise refusal(InvalidOption, *faults)
-        given = {name: float(value) for name, value in parameters.items()}
-        return cls(row, {**row.parameters, **given}, float(beta) + 0.0)  # + 0.0 makes a zero of -0.0
+        return _objective(loss, beta, *parameters.items())
 
     def value(self, x: Array, y: Array) -> Array:
         """Elementwise loss, same shape as `x` and `y`."""
@@ -65,6 +60,20 @@ class Objective:
         """The variance of a Gaussian decoder at effective beta 1; None where the loss is not Gaussian."""
         variance = self.loss.decoder_variance
         return None if variance is None else Decimal(variance(**self.parameters))
+
+
+@lru_cache(maxsize=64)  # whoever trains asks for the same thing again and again
+def _objective(loss: str, beta: float, *parameters: tuple[str, float]) -> Objective:
+    """Make an objective, with the parameters that are given, as `Objective.of` says."""
+    row = find(loss)
+    faults = [fault for name, value in parameters if (fault := _misfit(row, name, value)) is not None]
+    if not (_is_finite(beta) and beta >= 0):
+        faults.append(Fault(("beta",), "is out of range; a finite number >= 0 is wanted"))
+    if faults:
+        raise refusal(InvalidOption, *faults)
+    given = {name: float(value) for name, value in parameters}
+    known = MappingProxyType({**row.parameters, **given})  # all who ask get the same one
+    return Objective(row, known, float(beta) + 0.0)  # + 0.0 makes a zero of -0.0
 
 
 def _misfit(loss: Loss, name: str, value: float) -> Fault | None:

@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -24,8 +23,7 @@ __all__ = ["Latent", "PerSample", "Report", "Shape", "Terms", "report"]
 _ACTIVE_NATS: Final = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """Sizes of a batch: N, the feature axes and their product D, the latent axes and their product L."""
 
     batch: int
@@ -35,8 +33,7 @@ class Shape:
     latent_count: int | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PerSample:
+class PerSample(NamedTuple):
     """Vectors of shape (N,): a term by the reduction over its features or latents.
 
     Attributes
@@ -52,24 +49,21 @@ class PerSample:
     total: Mapping[str, Array] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """Each term in its four reductions; kl is None without one."""
 
     reconstruction: Mapping[str, float]
     kl: Mapping[str, float] | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Latent:
+class Latent(NamedTuple):
     """The weighted mean divergence of each latent dimension in nats, (L,), and how many are above 0.01."""
 
     kl_per_dimension: Array
     active_units: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Report:
+class Report(NamedTuple):
     """Everything that is said of a batch. Fields as in docs/contract.md ("The answer"); all numbers are finite."""
 
     loss: str
@@ -147,10 +141,11 @@ def _totals(
 ) -> Mapping[str, Array]:
     """Add reconstruction + beta * kl of each sample, in all four reductions."""
     with np.errstate(over="ignore"):  # what overflows is refused below
-        totals = {f"{r}+{k}": reconstruction[r] + beta * kl[k] for r in ("sum", "mean") for k in ("sum", "mean")}
+        weighted = {way: beta * vector for way, vector in kl.items()}
+        totals = {f"{r}+{k}": reconstruction[r] + weighted[k] for r in reconstruction for k in weighted}
     for total in totals.values():
         finite = np.isfinite(total)
-        if not finite.all():
+        if np.count_nonzero(finite) < finite.size:
             sample = int(np.argmin(finite))
             by_x = abs(float(reconstruction["sum"][sample])) / 2 > beta * (float(kl["sum"][sample]) / 2)
             places = (("x", sample),) if by_x else _of_kl(batch, sample, beta)
@@ -182,7 +177,7 @@ def _figures(batch: Batch, tally: Tally, objective: Objective) -> Figures:
         reconstruction=reconstruction,
         kl=None if tally.divergence is None else mean(tally.divergence.total),
         beta=Decimal(objective.beta),
-        weight=weight * Decimal(2) ** batch.weight_exponent,
+        weight=weight * Decimal(2) ** batch.weight_exponent if batch.weight_exponent else weight,
         feature_count=batch.feature_count,
         latent_count=batch.latent_count,
         decoder_variance=objective.decoder_variance,

@@ -175,8 +175,19 @@ def batch_sum(hi: Array, lo: Array, weight: Array | None = None) -> Sum:
         hi, lo = weight * hi, weight * lo
     if len(hi) == 1:
         return Sum(*two_sum(float(hi[0]), 0.0 + float(lo[0])))
-    high, low = row_sums(hi[np.newaxis])
-    return Sum(*two_sum(float(high[0]), float(low[0]) + float(np.add.reduce(lo))))
+    high, low = _vector_sum(hi)
+    return Sum(*two_sum(high, low + float(np.add.reduce(lo))))
+
+
+def _vector_sum(a: Array) -> tuple[float, float]:
+    """Sum a vector, (n,), as `row_sums` does a matrix of one row, with less ado."""
+    if len(a) > _FEW and (largest := float(np.add.reduce(np.abs(a)))) < _NEARLY_TOO_LARGE:
+        sigma = math.ldexp(2.0, math.frexp(largest)[1])
+        high = a + sigma
+        high -= sigma
+        return two_sum(float(np.add.reduce(high)), float(np.add.reduce(a - high)))
+    hi, lo = row_sums(a[np.newaxis])
+    return float(hi[0]), float(lo[0])
 
 
 def _sums_of_few(a: Array) -> tuple[Array, Array] | None:

@@ -9,7 +9,7 @@ import math
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
@@ -34,8 +34,7 @@ _LOG_BEYOND_FLOAT16: Final = math.log(BEYOND_FLOAT16)
 _LOG_BEYOND_FLOAT32: Final = math.log(2.0**128 - 2.0**103)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Term:
+class Term(NamedTuple):
     """One term of the loss, summed over the features (or latents).
 
     Attributes

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Final, NamedTuple
 
 from app.losses.errors import Fault, Overflow
-from app.losses.reduction import TERM_REDUCTIONS, TITLES, VARIANTS, batch_reductions_agree, factors
+from app.losses.reduction import TITLES, VARIANTS, batch_reductions_agree, factors
 from app.losses.refusals import refusal
 
 __all__ = ["DIGITS", "Blame", "Figures", "KlWeightFor", "Variant", "publish", "variants"]
@@ -24,8 +24,7 @@ Blame = Callable[[str], tuple[tuple[str | int, ...], ...]]
 """Says which arrays and samples, and which options, took a quantity beyond double precision."""
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(NamedTuple):
     """The handful of numbers from which every variant follows.
 
     Attributes
@@ -106,13 +105,13 @@ class Variant(NamedTuple):
     kl_weight_for: KlWeightFor | None
 
 
-def publish(value: Decimal, quantity: str, blame: Blame, variant: str | None = None) -> float:
+def publish(value: Decimal | float, quantity: str, blame: Blame, variant: str | None = None) -> float:
     """Round a number to double precision, the only time that this happens to it.
 
     Parameters
     ----------
     value
-        With all its digits.
+        With all its digits; or rounded before.
     quantity
         What it is.
     blame
@@ -125,16 +124,12 @@ def publish(value: Decimal, quantity: str, blame: Blame, variant: str | None = N
     Overflow
         It lies beyond double precision.
     """
-    return _checked(float(value), quantity, blame, variant)
-
-
-def _checked(published: float, quantity: str, blame: Blame, variant: str | None) -> float:
-    """Refuse a number that lies beyond double precision."""
-    if not isfinite(published):
-        whose = "" if variant is None else f" of {variant}"
-        what = f"takes {quantity}{whose} beyond double precision, past 1.8e308"
-        raise refusal(Overflow, *(Fault(place, what) for place in blame(quantity)))
-    return published
+    published = float(value)
+    if isfinite(published):
+        return published
+    whose = "" if variant is None else f" of {variant}"
+    what = f"takes {quantity}{whose} beyond double precision, past 1.8e308"
+    raise refusal(Overflow, *(Fault(place, what) for place in blame(quantity)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +166,16 @@ class _Weighing:
         Overflow
             The first of them.
         """
-        _checked(self.effective_beta, "effective_beta", blame, variant)
-        if self.implied_decoder_variance is not None:
-            _checked(self.implied_decoder_variance, "implied_decoder_variance", blame, variant)
-        _checked(self.unit_beta, "unit_beta", blame, variant)
+        publish(self.effective_beta, "effective_beta", blame, variant)
+        publish(self.implied_decoder_variance or 0.0, "implied_decoder_variance", blame, variant)
+        publish(self.unit_beta, "unit_beta", blame, variant)
+
+
+@lru_cache(maxsize=128)
+def _scales(count: int, weight: Decimal) -> tuple[Mapping[str, Decimal], Mapping[str, float]]:
+    """Give `factors` in the decimal context `DIGITS`, and the same in double precision, or infinite."""
+    exact = factors(count, weight)
+    return exact, {way: float(factor) for way, factor in exact.items()}
 
 
 @lru_cache(maxsize=64)  # whoever trains sends batches of one size
@@ -182,7 +183,7 @@ def _weighings(
     feature_count: int, latent_count: int, weight: Decimal, beta: Decimal, variance: Decimal | None
 ) -> Mapping[str, _Weighing]:
     """Work out what every variant makes of the weight of the KL term, in the decimal context `DIGITS`."""
-    a, b = factors(feature_count, weight), factors(latent_count, weight)
+    (a, _), (b, _) = _scales(feature_count, weight), _scales(latent_count, weight)
     found = {}
     for variant in VARIANTS:
         of_reconstruction, _, of_kl = variant.partition("+")
@@ -214,18 +215,19 @@ def variants(figures: Figures, blame: Blame) -> Mapping[str, Variant]:
     Overflow
         A number that lies beyond double precision.
     """
-    a = factors(figures.feature_count, figures.weight)
-    scales = {way: publish(a[way], "scale", blame, way) for way in TERM_REDUCTIONS}
-    reconstructions = {way: figures.reconstruction * a[way] for way in TERM_REDUCTIONS}
-    published = {way: publish(reconstructions[way], "reconstruction", blame, way) for way in TERM_REDUCTIONS}
+    a, scales = _scales(figures.feature_count, figures.weight)
+    for way, scale in scales.items():
+        publish(scale, "scale", blame, way)
+    reconstructions = {way: figures.reconstruction * factor for way, factor in a.items()}
+    published = {way: publish(value, "reconstruction", blame, way) for way, value in reconstructions.items()}
     if figures.kl is None or figures.latent_count is None:
         return {
-            way: Variant(TITLES[way], published[way], None, published[way], scales[way], None, None, True, None)
-            for way in TERM_REDUCTIONS
+            way: Variant(TITLES[way], value, None, value, scales[way], None, None, True, None)
+            for way, value in published.items()
         }
-    b = factors(figures.latent_count, figures.weight)
-    kls = {way: figures.kl * b[way] for way in TERM_REDUCTIONS}
-    published_kls = {way: publish(kls[way], "kl", blame, way) for way in TERM_REDUCTIONS}
+    b, _ = _scales(figures.latent_count, figures.weight)
+    kls = {way: figures.kl * factor for way, factor in b.items()}
+    published_kls = {way: publish(kl, "kl", blame, way) for way, kl in kls.items()}
     variance, error = figures.decoder_variance, figures.mean_squared_error
     best = None if variance is None or error is None else error / variance
     weighted = {way: figures.beta * kl for way, kl in kls.items()}
@@ -233,10 +235,12 @@ def variants(figures: Figures, blame: Blame) -> Mapping[str, Variant]:
     weighings = _weighings(figures.feature_count, figures.latent_count, figures.weight, figures.beta, variance)
     for name, weighing in weighings.items():
         of_reconstruction, of_kl = weighing.of_reconstruction, weighing.of_kl
-        total = publish(reconstructions[of_reconstruction] + weighted[of_kl], "total", blame, name)
-        if not weighing.sound:
+        total = float(reconstructions[of_reconstruction] + weighted[of_kl])
+        optimal = None if best is None else float(best * weighing.exact_unit_beta)
+        if not (weighing.sound and isfinite(total) and isfinite(optimal or 0.0)):
+            publish(total, "total", blame, name)
             weighing.check(name, blame)
-        optimal = None if best is None else publish(best * weighing.exact_unit_beta, "optimal_variance", blame, name)
+            publish(optimal or 0.0, "optimal_variance", blame, name)
         found[name] = Variant(
             weighing.title,
             published[of_reconstruction],

@@ -30,6 +30,18 @@ def test_without_a_name_it_is_the_squared_error() -> None:
     assert Objective.of().loss.name == "squared_error"
 
 
+def test_nobody_changes_what_others_ask() -> None:
+    parameters: Any = Objective.of("huber", delta=2).parameters
+    with pytest.raises(TypeError, match="assignment"):
+        parameters["delta"] = 3.0
+
+
+def test_who_asked_before_does_not_matter() -> None:
+    for beta, delta in ((1, 2), (1.0, 2.0), (True, 2), (1.0, 3.0), (0.5, 2.0), (-0.0, 2.0), (0.0, 2.0)):
+        objective = Objective.of("huber", beta=beta, delta=delta)
+        assert repr((objective.beta, objective.parameters["delta"])) == repr((abs(float(beta)), float(delta)))
+
+
 def test_parameters_reach_value_slope_and_variance() -> None:
     x, y = np.zeros(1), np.full(1, 4.0)
     objective = Objective.of("huber", delta=2)
