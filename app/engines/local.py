@@ -5,6 +5,7 @@ NumPy lets go of the interpreter's lock while it works on a chunk, so threads ar
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
+from time import perf_counter
 from typing import Final
 
 from app.losses import Batch, Checkpoint, Objective, Tally, go_on, tally
@@ -13,6 +14,10 @@ __all__ = ["Threads", "run"]
 
 _FEWEST_CHUNKS: Final = 4
 """With fewer chunks, a fold is over before another thread has begun to help."""
+
+WORTH_SECONDS: Final = 0.0005
+"""How long the first chunk of a batch takes at least whose others are shared out. What takes less is a dozen steps of
+NumPy of some 15 us each, between which two threads would wait for the interpreter's lock for as long."""
 
 
 def run(batch: Batch, objective: Objective, checkpoint: Checkpoint = go_on) -> Tally:
@@ -38,10 +43,13 @@ class Threads:
     ----------
     threads
         How many work on one batch at most; 1 means only the one that asks.
+    worth_seconds
+        How long the first chunk has to take, in the thread that asks, for others to help; 0 if they always may.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, *, worth_seconds: float = WORTH_SECONDS) -> None:
         self._helpers = threads - 1
+        self._worth_seconds = worth_seconds
         self._pool = ThreadPoolExecutor(max(1, self._helpers), thread_name_prefix="engine")
 
     def run(self, batch: Batch, objective: Objective, checkpoint: Checkpoint = go_on) -> Tally:
@@ -60,6 +68,10 @@ class Threads:
         fold = _Fold(batch, objective, checkpoint)
         chunks = len(fold.cuts)
         helpers = 0 if chunks < _FEWEST_CHUNKS else min(self._helpers, chunks // 2)
+        if helpers and self._worth_seconds:
+            began = perf_counter()
+            fold.step()
+            helpers = helpers if perf_counter() - began >= self._worth_seconds else 0
         promises = []
         try:
             for _ in range(helpers):
@@ -89,14 +101,22 @@ class _Fold:
 
     def work(self) -> None:
         """Tally chunks until there are none left, or one was refused; nothing is raised here."""
-        while (cut := self._next()) is not None:
-            start, stop = cut
-            try:
-                self.checkpoint()
-                chunk = self.batch.chunk(start, stop)
-                self.parts.append(tally(chunk, self.objective, self.checkpoint))
-            except BaseException as error:  # noqa: BLE001 - it is raised by `tally`, in the thread that asked
-                self.errors[start] = error
+        while self.step():
+            pass
+
+    def step(self) -> bool:
+        """Tally the next chunk; False if there was none, or if one was refused before."""
+        cut = self._next()
+        if cut is None:
+            return False
+        start, stop = cut
+        try:
+            self.checkpoint()
+            chunk = self.batch.chunk(start, stop)
+            self.parts.append(tally(chunk, self.objective, self.checkpoint))
+        except BaseException as error:  # noqa: BLE001 - it is raised by `tally`, in the thread that asked
+            self.errors[start] = error
+        return True
 
     def give_up(self, reason: BaseException) -> None:
         """Begin no more chunks, and raise something in their place."""

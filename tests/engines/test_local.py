@@ -43,7 +43,7 @@ def test_the_first_bad_chunk_ends_the_fold() -> None:
 
 @pytest.fixture(scope="module", params=[1, 2, 5])
 def engine(request: pytest.FixtureRequest) -> Threads:
-    return Threads(request.param)
+    return Threads(request.param, worth_seconds=0)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -54,7 +54,7 @@ def test_the_digits_do_not_depend_on_the_number_of_threads(loss: str, engine: Th
 
 
 def test_every_chunk_is_tallied_once_and_by_several_threads() -> None:
-    engine, seen = Threads(3), []
+    engine, seen = Threads(3, worth_seconds=0), []
     met = threading.Barrier(3, timeout=30)
 
     def checkpoint() -> None:
@@ -71,8 +71,23 @@ def test_every_chunk_is_tallied_once_and_by_several_threads() -> None:
 def test_a_small_batch_stays_with_the_thread_that_asks() -> None:
     seen = set()
     x = np.zeros((3, 60_000))
-    Threads(4).run(Batch.of({"x": x, "y": x}), Objective.of(), lambda: seen.add(threading.get_ident()))
+    Threads(4, worth_seconds=0).run(Batch.of({"x": x, "y": x}), Objective.of(), lambda: seen.add(threading.get_ident()))
     assert seen == {threading.get_ident()}
+
+
+@pytest.mark.parametrize(("first", "helped"), [(0.0, False), (0.3, True)])
+def test_others_help_where_the_first_chunk_takes_its_time(first: float, *, helped: bool) -> None:
+    seen: list[int] = []
+
+    def checkpoint() -> None:
+        time.sleep(0.005 if seen else first)  # so that a helper that has begun finds a chunk to work on
+        seen.append(threading.get_ident())
+
+    x = np.zeros((20, 60_000))
+    Threads(2, worth_seconds=0.2).run(Batch.of({"x": x, "y": x}), Objective.of(), checkpoint)
+    assert len(seen) == 20
+    assert seen[0] == threading.get_ident()
+    assert len(set(seen)) == 1 + helped
 
 
 @pytest.mark.parametrize("slow", [2, 9])
@@ -99,7 +114,7 @@ def test_the_first_bad_chunk_is_the_one_that_is_refused_whichever_is_found_first
 
     monkeypatch.setattr("app.engines.local.tally", tally_in_that_order)
     with pytest.raises(Overflow) as caught:
-        Threads(3).run(Batch.of({"x": x, "y": np.zeros_like(x)}), Objective.of())
+        Threads(3, worth_seconds=0).run(Batch.of({"x": x, "y": np.zeros_like(x)}), Objective.of())
     assert found[9].is_set()
     assert caught.value.faults[0].path == ("x", 2)
 
@@ -128,7 +143,7 @@ def test_a_refused_batch_is_let_go_at_once_however_many_of_its_chunks_were_refus
     gc.disable()
     try:
         with pytest.raises(NotFinite) as caught:
-            Threads(2).run(Batch.of({"x": x, "y": x}), Objective.of(), meet)
+            Threads(2, worth_seconds=0).run(Batch.of({"x": x, "y": x}), Objective.of(), meet)
         caught.value.with_traceback(None)
         del x, caught
         until = time.monotonic() + 30
@@ -142,7 +157,7 @@ def test_a_refused_batch_is_let_go_at_once_however_many_of_its_chunks_were_refus
 def test_where_the_system_gives_no_thread_nothing_is_answered_and_the_next_batch_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    engine, x = Threads(3), np.ones((40, 60_000))
+    engine, x = Threads(3, worth_seconds=0), np.ones((40, 60_000))
     batch = Batch.of({"x": x, "y": 0 * x})
 
     def start(_: threading.Thread) -> None:
@@ -156,7 +171,7 @@ def test_where_the_system_gives_no_thread_nothing_is_answered_and_the_next_batch
 
 
 def test_batches_do_not_wait_for_each_other() -> None:
-    engine, x = Threads(2), np.ones((40, 60_000))
+    engine, x = Threads(2, worth_seconds=0), np.ones((40, 60_000))
     batch, wanted = Batch.of({"x": x, "y": 0 * x}), 40 * 60_000.0
     blocked, may_go_on = threading.Event(), threading.Event()
 
