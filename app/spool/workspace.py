@@ -214,7 +214,8 @@ class Workspace:
             maps, self._maps = self._maps, []
         viewed = []
         for one in maps:
-            # Not by its last reference: that would hold every thread while the system frees gigabytes.
+            # In this thread, and not by its last reference, which the event loop may be the one to let go: to free
+            # gigabytes takes the system a while.
             try:
                 one.close()
             except BufferError:

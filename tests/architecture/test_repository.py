@@ -35,6 +35,15 @@ NEVER = (
 
 LARGEST_BYTES = 3_000_000
 
+TOP = frozenset(
+    {
+        *(".ci", ".dockerignore", ".editorconfig", ".gitignore", "Dockerfile", "Makefile", "pyproject.toml"),
+        *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"),
+        *("app", "benchmarks", "docs", "openapi", "requirements", "samples", "scripts", "tests"),
+    }
+)
+"""What stands at the top: whatever else does was left behind by something that was tried out."""
+
 
 @cache
 def kept() -> list[Path]:
@@ -92,6 +101,10 @@ def test_every_setting_that_is_named_anywhere_exists() -> None:
             named |= {(name, one) for one in found if not of_others.fullmatch(one)}
     assert {(name, one) for name, one in named if one not in known} == set()
     assert known == {one for _, one in named}
+
+
+def test_nothing_strange_stands_at_the_top() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in kept()} == TOP
 
 
 def test_no_line_ends_in_white_space() -> None:
