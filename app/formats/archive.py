@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app.formats.checksum import Checksum, crc32
 from app.formats.elements import refused
 from app.formats.errors import DecodeError, Malformed, TooLarge
 from app.formats.scratch import IN_MEMORY, Body, Scratch
@@ -208,6 +209,7 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
     most_expansion: int = MOST_EXPANSION,
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
+    checksum: Checksum = crc32,
 ) -> tuple[Body | memoryview, int, int]:
     """Give the content of a member: where it lies, in the archive itself if it is stored.
 
@@ -221,6 +223,8 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
         Gives room for what is inflated.
     checkpoint
         Called between pieces.
+    checksum
+        Sums up; it is for tests to give zlib's where there is a faster one.
 
     Returns
     -------
@@ -246,12 +250,12 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
             " most, send it stored",
         ).because_of("max_expansion")
     if member.deflated:
-        return _inflated(body, member, scratch, checkpoint), 0, member.size
+        return _inflated(body, member, scratch, checkpoint, checksum), 0, member.size
     crc = 0
     stored = memoryview(body)
     for place in range(member.start, member.stop, _SUMMED_BYTES):
         checkpoint()
-        crc = zlib.crc32(stored[place : min(member.stop, place + _SUMMED_BYTES)], crc)
+        crc = checksum(stored[place : min(member.stop, place + _SUMMED_BYTES)], crc)
     _check_sum(member, crc)
     return body, member.start, member.stop
 
@@ -262,7 +266,7 @@ def _check_sum(member: Member, crc: int) -> None:
         raise refused(Malformed, member.name, "is a member that is damaged: its checksum is another")
 
 
-def _inflated(body: Body, member: Member, scratch: Scratch, checkpoint: Checkpoint) -> memoryview:
+def _inflated(body: Body, member: Member, scratch: Scratch, checkpoint: Checkpoint, checksum: Checksum) -> memoryview:
     """Inflate a member into room of just the size that it says it has, and sum it up on the way."""
     target = scratch.bytes(member.size)
     source = memoryview(body)[member.start : member.stop]
@@ -277,7 +281,7 @@ def _inflated(body: Body, member: Member, scratch: Scratch, checkpoint: Checkpoi
                 if filled + len(piece) > member.size:
                     raise _damaged(member)
                 target[filled : filled + len(piece)] = piece
-                crc = zlib.crc32(piece, crc)
+                crc = checksum(piece, crc)
                 filled += len(piece)
                 data = stream.unconsumed_tail
             if stream.unused_data or (stream.eof and place + _PIECE_BYTES < len(source)):

@@ -248,6 +248,7 @@ def broken_streams() -> Iterator[tuple[str, bytes]]:
     yield "truncated", whole[:-1]
     yield "header only", whole[:10]
     yield "checksum", whole[:-8] + b"\x00" * 4 + whole[-4:]
+    yield "reserved flag", bytes.fromhex("1f8b0880000000000203") + gzip.compress(b"")[10:]  # whole for ISA-L
     yield "trailing zero", whole + b"\x00"
     yield "trailing text", whole + b"x" * 20
     yield "second truncated", whole + whole[:-1]
