@@ -16,7 +16,7 @@ from benchmarks.servers import ROOT
 __all__ = ["Machine", "this_machine"]
 
 _PACKAGES: Final = (
-    *("numpy", "msgspec", "orjson", "pysimdjson", "isal", "fastapi", "starlette"),
+    *("numpy", "msgspec", "orjson", "pysimdjson", "zlib-ng", "fastapi", "starlette"),
     *("pydantic", "uvicorn", "httptools", "uvloop"),
 )
 

@@ -10,9 +10,9 @@ import zipfile
 import numpy as np
 import orjson
 
+from app.deflate import FASTEST, Library
 from app.formats import npy
 from app.formats.archive import MOST_EXPANSION, content, members
-from app.formats.checksum import Checksum, crc32
 from app.formats.elements import refused
 from app.formats.errors import UnknownField
 from app.formats.fields import check_names
@@ -39,7 +39,7 @@ def decode(  # noqa: PLR0913 - what there is to heed
     max_expansion: int = MOST_EXPANSION,
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
-    checksum: Checksum = crc32,
+    library: Library = FASTEST,
 ) -> Submission:
     """Read an archive of arrays.
 
@@ -57,8 +57,8 @@ def decode(  # noqa: PLR0913 - what there is to heed
         Gives room for what is inflated.
     checkpoint
         Called between pieces of work.
-    checksum
-        Sums up the members; it is for tests to give zlib's where there is a faster one.
+    library
+        Inflates members and sums them up; it is for tests to give zlib where there is a faster one.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def decode(  # noqa: PLR0913 - what there is to heed
     left = max_upload_bytes
     for name, member in zip(names, found, strict=True):
         bounds = {"most_bytes": left, "most_expansion": max_expansion}
-        place = content(body, member, **bounds, scratch=scratch, checkpoint=checkpoint, checksum=checksum)
+        place = content(body, member, **bounds, scratch=scratch, checkpoint=checkpoint, library=library)
         arrays[name] = npy.read(name, *place, scratch=scratch, checkpoint=checkpoint)
         left -= member.size
     return Submission.of(arrays, {})

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from app.formats import npz as reader
 from app.formats.archive import FREE_BYTES, MOST_EXPANSION
-from app.formats.checksum import checksum_in, crc32
 from app.formats.errors import DecodeError, DuplicateField, Malformed, TooLarge, UnknownField, WrongDtype
 from app.formats.npz import encode
 from app.formats.reply import Reply
 from app.formats.submission import Submission
 from tests.formats.files import FIELDS, npy, npz, zipped
+from tests.libraries import LIBRARIES
 
 X = np.arange(6.0).reshape(2, 3)
 Y = np.asfortranarray(X[::-1].astype(">f4"))
@@ -31,11 +31,11 @@ CENTRAL, LOCAL, END = b"PK\1\2", b"PK\3\4", b"PK\5\6"
 
 
 def decode(body: bytes, fields: frozenset[str], *, max_upload_bytes: int = 2**28) -> Submission:
-    """Read an archive with every checksum that there is: the arrays are the same, and so are the refusals."""
+    """Read an archive with every library that there is: the arrays are the same, and so are the refusals."""
     found: list[Submission | DecodeError] = []
-    for checksum in {crc32, checksum_in("nobody")}:
+    for library in LIBRARIES:
         try:
-            found.append(reader.decode(body, fields, max_upload_bytes=max_upload_bytes, checksum=checksum))
+            found.append(reader.decode(body, fields, max_upload_bytes=max_upload_bytes, library=library))
         except DecodeError as error:
             found.append(error)
     first = found[0]
