@@ -16,8 +16,8 @@ from benchmarks.servers import ROOT
 __all__ = ["Machine", "this_machine"]
 
 _PACKAGES: Final = (
-    *("numpy", "msgspec", "orjson", "pysimdjson", "fastapi", "starlette", "pydantic"),
-    *("uvicorn", "httptools", "uvloop"),
+    *("numpy", "msgspec", "orjson", "pysimdjson", "zlib-ng", "fastapi", "starlette"),
+    *("pydantic", "uvicorn", "httptools", "uvloop"),
 )
 
 

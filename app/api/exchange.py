@@ -4,30 +4,24 @@ A brief body is answered in the event loop: a thread would take longer to begin 
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.brief import BriefScratch, LongError, is_brief
 from app.api.capacity import Capacity
 from app.api.negotiation import accepted, received
 from app.api.stages import staged, timed
-from app.formats.json import MEDIA_TYPE as JSON
-from app.formats.scratch import Body
 from app.gates.asgi import declared_length
 from app.gates.entry import entry_of
 from app.gates.landing import landing_of
 from app.losses import Checkpoint
 from app.spool import Intake
 
-__all__ = ["BRIEF_BYTES", "exchanged"]
-
-BRIEF_BYTES = 16 * 1024
-"""How long a brief body is at most. Whatever its numbers are, and whatever is wrong with it, its answer takes no longer
-than a piece of text of which a large body is read, during which nobody else is served either."""
-
-_MOST_QUOTES = 32
+__all__ = ["exchanged"]
 
 
 async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
@@ -55,7 +49,7 @@ async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
     intake
         How the body is taken in.
     with_brief
-        Whether there are brief bodies: of JSON, that are short and ask for nothing to be included.
+        Whether there are brief bodies; see `app.api.brief`.
 
     Raises
     ------
@@ -71,10 +65,11 @@ async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
     try:
         length, land = declared_length(request.scope) or 0, landing_of(request.scope)
         body = await intake.collected(request.stream(), workspace, length, land)
-        if with_brief and not query and source.media_type == JSON and _is_brief(body) and capacity.has_room:
-            stages = entry_of(request.scope).stages
-            content = capacity.run_here(partial(answer, body, *timed(stages, source, target), **limits))
-            return Response(content, media_type=target.media_type)
+        if with_brief and capacity.has_room and is_brief(body, source.media_type, query):
+            formats = timed(entry_of(request.scope).stages, source, target)
+            with suppress(LongError):
+                content = capacity.run_here(partial(answer, body, *formats, scratch=BriefScratch(), **limits))
+                return Response(content, media_type=target.media_type)
         with staged(request, source, target) as (timed_source, timed_target):
 
             def whole(checkpoint: Checkpoint) -> bytes:
@@ -84,17 +79,3 @@ async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
     finally:
         await intake.give_back(workspace)
     return Response(content, media_type=target.media_type)
-
-
-def _is_brief(body: Body) -> bool:
-    """Tell whether a JSON body is short and names nothing to include; an escape could hide the name of that option.
-
-    There is no need for many strings; for each that is out of place a nearest name may have to be found.
-    """
-    return (
-        isinstance(body, bytes)
-        and len(body) <= BRIEF_BYTES
-        and body.count(b'"') <= _MOST_QUOTES
-        and b'"include"' not in body
-        and b"\\" not in body
-    )

@@ -6,10 +6,10 @@ precedes or follows. Sizes of 64 bits are read (NumPy writes them), archives bey
 """
 
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app.deflate import FASTEST, RAW, Library
 from app.formats.elements import refused
 from app.formats.errors import DecodeError, Malformed, TooLarge
 from app.formats.scratch import IN_MEMORY, Body, Scratch
@@ -209,6 +209,7 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
     most_expansion: int = MOST_EXPANSION,
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
+    library: Library = FASTEST,
 ) -> tuple[Body | memoryview, int, int]:
     """Give the content of a member: where it lies, in the archive itself if it is stored.
 
@@ -222,6 +223,8 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
         Gives room for what is inflated.
     checkpoint
         Called between pieces.
+    library
+        Inflates and sums up; it is for tests to give zlib where there is a faster one.
 
     Returns
     -------
@@ -247,12 +250,12 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
             f" most ({variable('max_expansion')}), send it stored",
         )
     if member.deflated:
-        return _inflated(body, member, scratch, checkpoint), 0, member.size
+        return _inflated(body, member, scratch, checkpoint, library), 0, member.size
     crc = 0
     stored = memoryview(body)
     for place in range(member.start, member.stop, _SUMMED_BYTES):
         checkpoint()
-        crc = zlib.crc32(stored[place : min(member.stop, place + _SUMMED_BYTES)], crc)
+        crc = library.crc32(stored[place : min(member.stop, place + _SUMMED_BYTES)], crc)
     _check_sum(member, crc)
     return body, member.start, member.stop
 
@@ -263,11 +266,11 @@ def _check_sum(member: Member, crc: int) -> None:
         raise refused(Malformed, member.name, "is a member that is damaged: its checksum is another")
 
 
-def _inflated(body: Body, member: Member, scratch: Scratch, checkpoint: Checkpoint) -> memoryview:
+def _inflated(body: Body, member: Member, scratch: Scratch, checkpoint: Checkpoint, library: Library) -> memoryview:
     """Inflate a member into room of just the size that it says it has, and sum it up on the way."""
     target = scratch.bytes(member.size)
     source = memoryview(body)[member.start : member.stop]
-    stream = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    stream = library.decompressobj(wbits=RAW)
     filled = crc = 0
     try:
         for place in range(0, len(source), _PIECE_BYTES):
@@ -278,12 +281,12 @@ def _inflated(body: Body, member: Member, scratch: Scratch, checkpoint: Checkpoi
                 if filled + len(piece) > member.size:
                     raise _damaged(member)
                 target[filled : filled + len(piece)] = piece
-                crc = zlib.crc32(piece, crc)
+                crc = library.crc32(piece, crc)
                 filled += len(piece)
                 data = stream.unconsumed_tail
             if stream.unused_data or (stream.eof and place + _PIECE_BYTES < len(source)):
                 raise _damaged(member)
-    except zlib.error:
+    except library.error:
         raise _damaged(member) from None
     if not stream.eof or filled != member.size:
         raise _damaged(member)

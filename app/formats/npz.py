@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import orjson
 
+from app.deflate import FASTEST, Library
 from app.formats import npy
 from app.formats.archive import MOST_EXPANSION, content, members
 from app.formats.elements import refused
@@ -38,6 +39,7 @@ def decode(  # noqa: PLR0913 - what there is to heed
     max_expansion: int = MOST_EXPANSION,
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
+    library: Library = FASTEST,
 ) -> Submission:
     """Read an archive of arrays.
 
@@ -55,6 +57,8 @@ def decode(  # noqa: PLR0913 - what there is to heed
         Gives room for what is inflated.
     checkpoint
         Called between pieces of work.
+    library
+        Inflates members and sums them up; it is for tests to give zlib where there is a faster one.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def decode(  # noqa: PLR0913 - what there is to heed
     left = max_upload_bytes
     for name, member in zip(names, found, strict=True):
         bounds = {"most_bytes": left, "most_expansion": max_expansion}
-        place = content(body, member, **bounds, scratch=scratch, checkpoint=checkpoint)
+        place = content(body, member, **bounds, scratch=scratch, checkpoint=checkpoint, library=library)
         arrays[name] = npy.read(name, *place, scratch=scratch, checkpoint=checkpoint)
         left -= member.size
     return Submission.of(arrays, {})

@@ -5,14 +5,13 @@ Both gates work while the application reads: a body that nobody reads is neither
 So `BodyLimit` comes before that gate, and `Inflation` behind it; the order of all gates is in `app.main`.
 """
 
-import zlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import anyio
 import anyio.to_thread
 
+from app.deflate import FASTEST, GZIP, Inflating, Library
 from app.gates.asgi import App, Message, Receive, Scope, Send, declared_length, header_values
 from app.gates.landing import without_landing
 from app.problems import (
@@ -155,6 +154,8 @@ class Inflation:
     expansion, expansion_setting
         How many times its compressed size a body may inflate to beyond `FREE_BYTES`, and what an operator changes to
         raise that.
+    library
+        Inflates; it is for tests to give zlib where there is a faster one.
     """
 
     def __init__(  # noqa: PLR0913 - two limits, and what raises them
@@ -166,6 +167,7 @@ class Inflation:
         others: Limits = NO_OTHERS,
         expansion: int = MOST_EXPANSION,
         expansion_setting: str = "",
+        library: Library = FASTEST,
     ) -> None:
         self.app = app
         self.bytes = bytes
@@ -173,6 +175,7 @@ class Inflation:
         self.others = others
         self.expansion = expansion
         self.expansion_setting = expansion_setting
+        self.library = library
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -183,7 +186,7 @@ class Inflation:
             await self.app(scope, receive, send)
             return
         limit = _limit(scope, self.others, (self.bytes, self.setting))
-        stream = _GzipStream(*limit, self.expansion, self.expansion_setting)
+        stream = _GzipStream(*limit, self.expansion, self.expansion_setting, self.library)
 
         async def receive_inflated() -> Message:
             if wanted not in ([b"gzip"], [b"x-gzip"]):
@@ -215,6 +218,8 @@ class _GzipStream:
         What an operator changes to raise the limit.
     expansion, expansion_setting
         Likewise, for how many times its compressed size it may inflate to.
+    library
+        Inflates it.
 
     Attributes
     ----------
@@ -226,11 +231,12 @@ class _GzipStream:
         Whether all of it has been inflated.
     """
 
-    def __init__(self, limit: int, setting: str, expansion: int, expansion_setting: str) -> None:
+    def __init__(self, limit: int, setting: str, expansion: int, expansion_setting: str, library: Library) -> None:
         self.limit = limit
         self.setting = setting
         self.expansion = expansion
         self.expansion_setting = expansion_setting
+        self.library = library
         self.complete = False
         self.finished = False
         self.waiting = False
@@ -238,7 +244,7 @@ class _GzipStream:
         self.read = 0
         self.written = 0
         self.members = 0
-        self.member: Any = None
+        self.member: Inflating | None = None
 
     def inflated(self, data: bytes) -> bytes:
         """Give the next `INFLATED_BYTES` at most of what the stream inflates to.
@@ -263,11 +269,11 @@ class _GzipStream:
                 self.members += 1
                 if self.members > MOST_MEMBERS:
                     raise _broken(f"The gzip stream has more than {MOST_MEMBERS} members.")
-                self.member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+                self.member = self.library.decompressobj(wbits=GZIP)
             most = min(room, self.limit - self.written + 1)
             try:
                 piece = self.member.decompress(self.rest, most)
-            except zlib.error:
+            except self.library.error:
                 raise _broken(f"The gzip stream is broken within its first {self.read} bytes.") from None
             pieces.append(piece)
             room -= len(piece)

@@ -18,12 +18,12 @@ import pytest
 from fastapi import FastAPI
 
 from app.api import identify, loss
-from app.api.exchange import BRIEF_BYTES
+from app.api.brief import BRIEF_BYTES
 from app.api.options import Options
 from app.losses import Batch
 from app.problems import INVALID_REQUEST, RefusedError
 from app.spool import Spool
-from tests.formats.files import form, npy, npz, safetensors
+from tests.formats.files import form, npy, npz, safetensors, safetensors_of
 from tests.inprocess import InProcess, a_client, a_scope, an_app
 from tests.refusals import assert_problem
 
@@ -211,6 +211,26 @@ def test_a_body_that_becomes_too_large_leaves_nothing(tmp_path: Path) -> None:
 
 
 SHORT = b'{"x": [1, 2], "y": [2, 1]}'
+TENSORS = "application/vnd.safetensors"
+FEW = {"x": X[:3], "y": Y[:3].astype("<f4")}
+DECK = npz(**FEW)
+HALVES = b"".join(
+    b'"%b":{"dtype":"BF16","shape":[2],"data_offsets":[%d,%d]},' % (name, start, start + 4)
+    for name, start in ((b"x", 0), (b"y", 4))
+)
+
+
+def padded(length: int) -> bytes:
+    """Write tensors in so many bytes."""
+    plain = safetensors(**FEW)
+    begin = 8 + int.from_bytes(plain[:8], "little")
+    return safetensors_of(plain[8:begin] + b" " * (length - len(plain)), plain[begin:])
+
+
+def inflating(size: int) -> bytes:
+    """Deflate two arrays that inflate to so many bytes together, of which some are their headers'."""
+    ones = np.ones(size // 2 - 128, np.uint8)
+    return npz(compressed=True, x=ones, y=ones)
 
 
 @pytest.mark.parametrize(
@@ -228,9 +248,29 @@ SHORT = b'{"x": [1, 2], "y": [2, 1]}'
             "application/json",
             True,
         ),
-        ("/loss?beta=2", SHORT, "application/json", False),
+        ("/loss?beta=2", SHORT, "application/json", True),
+        ("/loss?include=gradients", SHORT, "application/json", False),
+        ("/loss", DECK, NPZ, True),
+        ("/loss", npz(compressed=True, **FEW), NPZ, True),
+        ("/loss", npz(**FEW, mu=np.asfortranarray(X[:3]), logvar=X[:3], sample_weight=[True, False, True]), NPZ, True),
         ("/loss", npz(x=X, y=Y), NPZ, False),
+        ("/loss", inflating(BRIEF_BYTES), NPZ, True),
+        ("/loss", inflating(BRIEF_BYTES + 2), NPZ, False),
+        ("/loss", inflating(2**20), NPZ, False),
+        ("/loss", padded(BRIEF_BYTES), TENSORS, True),
+        ("/loss", padded(BRIEF_BYTES + 1), TENSORS, False),
+        ("/loss", safetensors_of(b"{" + HALVES[:-1] + b"}", bytes(8)), TENSORS, True),
+        ("/loss?loss=huber&delta=0.5&beta=2", DECK, NPZ, True),
+        ("/loss?beta=" + "0" * 122 + "2", DECK, NPZ, True),
+        ("/loss?beta=" + "0" * 123 + "2", DECK, NPZ, False),
+        ("/loss?beta=2" + "&" * 7, DECK, NPZ, True),
+        ("/loss?beta=2" + "&" * 8, DECK, NPZ, False),
+        ("/loss?include=gradients", DECK, NPZ, False),
+        ("/loss?%69nclude=gradients", DECK, NPZ, False),
+        ("/loss?include=", DECK, NPZ, False),
+        ("/loss", form(("x", npy(X[:3])), ("y", npy(X[:3]))), FORM, False),
         ("/loss/identify", SHORT[:-1] + b', "observed": 2}', "application/json", False),
+        ("/loss/identify?observed=2", DECK, NPZ, False),
     ],
 )
 def test_only_brief_bodies_are_answered_in_the_event_loop(  # noqa: PLR0913 - a row
@@ -246,6 +286,41 @@ def test_only_brief_bodies_are_answered_in_the_event_loop(  # noqa: PLR0913 - a 
         monkeypatch.setattr(module, "Batch", type("Batch", (), {"of": loaded}))
     assert client.request("POST", path, content=body, headers={"content-type": content_type}).status_code == 200
     assert [thread is threading.current_thread() for thread in threads] == [brief]
+
+
+BRIEF: dict[str, tuple[str, bytes]] = {
+    "json": ("application/json", SHORT),
+    "npz": (NPZ, DECK),
+    "deflated npz": (NPZ, npz(compressed=True, **FEW)),
+    "safetensors": (TENSORS, safetensors(**FEW)),
+    "BF16": (TENSORS, safetensors_of(b"{" + HALVES[:-1] + b"}", bytes(range(60, 68)))),
+    "damaged": (NPZ, DECK.replace(X[:1].tobytes()[:8], bytes(8))),
+    "truncated": (NPZ, DECK[:-1]),
+    "NaN": (NPZ, npz(compressed=True, x=X[:3] * np.nan, y=X[:3])),
+    "another shape": (TENSORS, safetensors(x=X[:3], y=X[:2])),
+}
+
+
+@pytest.mark.parametrize("accept", ["application/json", NPZ])
+@pytest.mark.parametrize("query", ["", "?loss=mae&beta=0.5", "?loss=mea", "?bet=1"])
+@pytest.mark.parametrize(("media_type", "body"), BRIEF.values(), ids=BRIEF)
+def test_a_brief_body_is_answered_like_any_other(  # noqa: PLR0913 - a row
+    client: InProcess, spooling: InProcess, media_type: str, body: bytes, *, query: str, accept: str
+) -> None:
+    def asked(which: InProcess) -> tuple[int, str, object]:
+        headers = {"content-type": media_type, "accept": accept}
+        found = which.request("POST", "/loss" + query, content=body, headers=headers)
+        said = {**found.json(), "instance": ""} if found.status_code != 200 else found.content
+        return found.status_code, found.headers["content-type"], said
+
+    assert asked(client) == asked(spooling)
+
+
+def test_a_bomb_is_refused_in_the_event_loop_as_anywhere_else(client: InProcess, spooling: InProcess) -> None:
+    bomb = npz(compressed=True, x=np.zeros(10_000_000, np.uint8))
+    assert len(bomb) < BRIEF_BYTES
+    for which in (client, spooling):
+        assert "100 times" in assert_problem(which.raw(bomb, content_type=NPZ), "body-too-large")["detail"]
 
 
 def test_a_body_of_many_strings_is_not_brief(client: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
