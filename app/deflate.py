@@ -1,6 +1,6 @@
 """What is deflated is inflated, and CRC-32 summed up: by zlib-ng where it is installed, by zlib everywhere.
 
-The bytes are the same, and so is what is refused: docs/decisions/0022 says how that is known. Either lets other threads
+The bytes are the same, and so is what is refused: docs/decisions/0023 says how that is known. Either lets other threads
 run while it works on what is long.
 """
 

@@ -241,7 +241,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def room(self) -> memoryview:
         """Give the place for what comes next."""
-        if self.landing is None:
+        if self.landing is None or self.refused:
             return _SHARED if self.at is _At.BODY else _SHARED[:FIRST_BYTES]
         if self.cycle.response_complete:  # nobody wants it any more
             return _SHARED[: self.length - self.body_bytes]

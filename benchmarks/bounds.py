@@ -74,7 +74,7 @@ _FIXED: Final = (
 _DIGITS: Final = (
     "half of the time and more is the reading of the bytes; of the rest most are the sums that keep their digits (4"
     " eps, whatever the size), and some is the checksum of the archive, at which the limit does not look (half a"
-    " millisecond for 12 MB where zlib-ng is installed; see docs/decisions/0022)"
+    " millisecond for 12 MB where zlib-ng is installed; see docs/decisions/0023)"
 )
 
 BOUNDS: Final = (

@@ -1,4 +1,4 @@
-"""The limit: what no service in Python behind this server can go below. It reads as many bytes and answers as many.
+"""The limit: what no service can go below that takes its bytes from uvicorn. It reads and answers as many as we do.
 
 The path says what is done with the body, the query how long the answer is::
 
