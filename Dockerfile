@@ -1,17 +1,19 @@
-# The service in a container: docker build --tag lossgrid . && docker run --rm -p 8000:8000 lossgrid
+# The service in a container: docker build --tag lossgrid . && docker run --rm -p 127.0.0.1:8000:8000 lossgrid
+# With what sends traces: --build-arg REQUIREMENTS=telemetry
 # A deployment that wants to be sure of its base gives it by digest: --build-arg PYTHON_IMAGE=python@sha256:...
 ARG PYTHON_IMAGE=python:3.13-slim
 
 # --- the virtual environment: locked, hashed, wheels only, without pip --------------------------------------------
 FROM ${PYTHON_IMAGE} AS environment
 
+ARG REQUIREMENTS=runtime
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_ROOT_USER_ACTION=ignore
-COPY requirements/runtime.txt /tmp/runtime.txt
+COPY requirements/${REQUIREMENTS}.txt /tmp/requirements.txt
 RUN python -m venv --without-pip /venv \
     && python -m pip --python /venv/bin/python install --require-hashes --only-binary :all: --no-compile \
-        --requirement /tmp/runtime.txt
+        --requirement /tmp/requirements.txt
 # NumPy ships its own test suite, and nothing imports it.
 RUN find /venv/lib -type d -name tests -path '*/numpy/*' -prune -exec rm -r {} + \
     && /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv/lib

@@ -7,7 +7,7 @@ The rooms, from the ground up (imports run downhill, and a test holds them to it
 
 - ``losses``       the numeric core: losses, divergence, sums, reductions, reports; NumPy and nothing else
 - ``problems``     the kinds of problem a caller can meet, as rows; ``settings`` the one class of LOSSGRID_* settings,
-                   and ``variables`` what they are called
+                   ``variables`` what they are called, and ``cores`` how many of them there are for us
 - ``conventions``  what real code bases do, as data
 - ``formats``      bytes in, arrays out, and back
 - ``engines``      who turns the crank: the fold of a batch into its tally

@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.cores import usable_cores
 from app.losses.refusals import nearest
 from app.variables import PREFIX, variable
 
@@ -374,14 +375,7 @@ class Settings(BaseSettings):
     @property
     def cores_for_each(self) -> int:
         """How many cores each worker has, at least one: those that this process may use, shared out."""
-        return max(1, _cores() // self.workers)
-
-
-def _cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # pragma: no cover - macOS and Windows
+        return max(1, usable_cores() // self.workers)
 
 
 class ImpossibleSettingsError(ValueError):

@@ -148,7 +148,7 @@ def test_zero_is_what_it_stands_for() -> None:
 def test_workers_share_the_cores_that_the_service_may_use(
     workers: int, cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.settings._cores", lambda: 6)
+    monkeypatch.setattr("app.settings.usable_cores", lambda: 6)
     settings = Settings(workers=workers)
     assert settings.cores_for_each == cores
     (threads,) = (limit for limit in limits(settings) if limit.name == "engine_threads")

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
@@ -89,6 +90,32 @@ def test_it_serves_until_it_is_told_to_stop(
     for path in ("", "/docs", "/redoc", "/problems"):
         assert f"http://127.0.0.1:{port}{path}" in said.out
     assert "Traceback" not in said.err
+
+
+def test_a_second_interrupt_gives_it_less_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    monkeypatch.setenv("LOSSGRID_PORT", str(port))
+    monkeypatch.setenv("LOSSGRID_DRAIN_SECONDS", "60")
+    monkeypatch.setattr("app.server.Watchdog", Lenient)
+    monkeypatch.setattr(Lenient, "told", [])
+
+    def visit() -> None:
+        for wanted in (200, 503):
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                with suppress(httpx.TransportError):
+                    if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == wanted:
+                        break
+                time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    with pytest.raises(SystemExit) as end:
+        main()
+    visitor.join()
+    assert end.value.code == 0
+    assert Lenient.told == [67.25, 1.25]
 
 
 def test_several_workers_serve_until_they_are_told_to_stop(

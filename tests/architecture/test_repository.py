@@ -167,6 +167,18 @@ def test_the_image_says_its_version() -> None:
     assert labels == [PROJECT["project"]["version"]]
 
 
+def test_the_image_can_be_built_with_every_lock_that_is_named_for_it() -> None:
+    dockerfile, operations = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("Dockerfile", "docs/operations.md")
+    )
+    named = set(re.findall(r"\bREQUIREMENTS=(\w+)", dockerfile + operations))
+    assert named >= {"runtime", "telemetry"}
+    sent = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    for name in named:
+        assert (ROOT / f"requirements/{name}.txt").is_file()
+        assert f"!requirements/{name}.txt" in sent
+
+
 def test_decisions_are_numbered_without_gaps() -> None:
     numbers = [path.name[:5] for path in sorted((ROOT / "docs/decisions").glob("*.md"))]
     assert numbers == [f"{number:04}-" for number in range(1, len(numbers) + 1)]

@@ -20,19 +20,23 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]  # one call, whose result is taken apart here
 
 from app.conventions import load
-from app.settings import table
+from app.server import Farewell
+from app.settings import Settings, table
 from tests.e2e.process import Running, running
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(sorted(page.relative_to(ROOT).as_posix() for page in ROOT.glob("docs/**/*.md")))
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", *PAGES)
+ALL = (*DOCUMENTS, "CHANGELOG.md", "SECURITY.md", "samples/README.md")
 EXAMPLES = ("docs/the-question.md", "docs/questions.md", "docs/kl-weights.md")
 """The pages that are made of examples."""
 
@@ -271,7 +275,7 @@ def test_the_operations_page_has_the_table_of_settings() -> None:
     assert f"\n\n{table()}\n" in (ROOT / "docs" / "operations.md").read_text()
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", ALL)
 def test_every_link_within_the_repository_leads_somewhere(name: str) -> None:
     lost = []
     for link in re.findall(r"\]\(([^)]+)\)", (ROOT / name).read_text()):
@@ -282,6 +286,50 @@ def test_every_link_within_the_repository_leads_somewhere(name: str) -> None:
         ):
             lost.append(link)
     assert lost == []
+
+
+def lacking(text: str) -> list[str]:
+    """Give the commands in the running text of a page that name a test, a target or a module that does not exist."""
+    makefile, found = (ROOT / "Makefile").read_text(), []
+    for command in re.findall(r"`((?:\.venv/bin/)?(?:pytest|make|python -m) [^`]+)`", text):
+        words = shlex.split(command)
+        program, rest = ("-m", words[2:]) if words[1] == "-m" else (words[0].rpartition("/")[2], words[1:])
+        if program == "-m" and rest[0] == "pytest":
+            program, rest = rest[0], rest[1:]
+        named = [word for word in rest if not re.match(r"-|\w+=|\d?>", word)]
+        if program == "make":
+            lost = [word for word in named if not is_target(word, makefile)]
+        elif program == "pytest":
+            lost = [word for word in named if not (ROOT / word).exists()]
+        else:
+            lost = [] if named[0] in {"pip", "app"} or is_module(named[0]) else named[:1]
+        found += [command] if lost or not named else []
+    return found
+
+
+def is_module(name: str) -> bool:
+    """Tell whether a module of the repository can be run."""
+    path = ROOT / name.replace(".", "/")
+    return path.with_suffix(".py").exists() or (path / "__main__.py").exists()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_command_in_the_text_names_what_there_is(name: str) -> None:
+    assert lacking((ROOT / name).read_text()) == []
+
+
+def test_the_manifest_for_a_cluster_can_be_read() -> None:
+    text = (ROOT / "docs/operations.md").read_text()
+    (block,) = re.findall(r"^    spec:\n(?:    .*\n|\n(?=    ))*", text, re.MULTILINE)
+    pod = yaml.safe_load(textwrap.dedent(block))["spec"]
+    (container,) = pod["containers"]
+    mounted = {mount["name"] for mount in container["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pod["volumes"]}
+    assert all(isinstance(one["value"], str) for one in container["env"])  # as Kubernetes wants it
+    values = {one["name"].removeprefix("LOSSGRID_").lower(): one["value"] for one in container["env"]}
+    settings = Settings(**values)
+    farewell = Farewell(settings.drain_seconds, settings.graceful_seconds)
+    assert pod["terminationGracePeriodSeconds"] > farewell.kill_seconds
 
 
 # The harness itself: that it can fail.
@@ -393,6 +441,22 @@ def test_the_harness_names_the_line_that_fails_and_keeps_what_was_printed_before
 )
 def test_the_harness_names_the_figures_that_no_block_shows(text: str, figures: list[str]) -> None:
     assert unfounded(text) == figures
+
+
+def test_the_harness_names_the_commands_that_lead_nowhere() -> None:
+    good = [
+        "`make run`",
+        "`make hostile URL=http://a`",
+        "`pytest tests/formats`",
+        "`python -m scripts.audit 2>/dev/null`",
+    ]
+    good += [
+        "`.venv/bin/python -m pytest -x tests/spool`",
+        "`python -m app`",
+        "`python -m benchmarks.burst --rounds 2`",
+    ]
+    bad = ["make ruin", "pytest tests/format", "python -m scripts.edit", ".venv/bin/python -m pytest tests/none"]
+    assert lacking(" ".join([*good, *(f"`{command}`" for command in bad)])) == bad
 
 
 def test_the_harness_makes_the_anchors_of_headings() -> None:

@@ -196,6 +196,14 @@ def test_a_setting_that_does_not_exist_stops_the_start() -> None:
 
 
 @pytest.mark.usefixtures("image")
+def test_it_has_as_many_threads_as_it_may_use_cores() -> None:
+    with a_container("--cpus=1") as running:
+        wait_until_healthy(running)
+        rows = {row["name"]: row["value"] for row in httpx.get(f"{address(running)}/limits").json()}
+    assert (rows["computing_threads"], rows["engine_threads"]) == (1, 1)
+
+
+@pytest.mark.usefixtures("image")
 def test_it_is_small(capsys: pytest.CaptureFixture[str]) -> None:
     (base,) = re.findall(r"^ARG PYTHON_IMAGE=(.+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     megabytes = (inspected(IMAGE)["Size"] - inspected(base)["Size"]) / 1e6
