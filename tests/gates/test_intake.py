@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.deflate import FASTEST, Library
+from app.deflate import FASTEST, Inflating, Library
 from app.gates import BodyLimit, Inflation, Journal
 from app.gates.intake import INFLATED_BYTES, MOST_MEMBERS, PIECE_BYTES
 from tests.gates.asgi import App, Connection, Message, Receive, Send, echo, silent
@@ -279,6 +279,20 @@ def broken_streams() -> Iterator[tuple[str, bytes]]:
 def test_a_broken_stream_is_refused(library: Library, stream: bytes) -> None:
     gate = inflating(echo, library, arriving=10**6)
     is_refused(zipped(stream).through(gate), "malformed-body", 400)
+
+
+def test_memory_that_ends_while_a_stream_is_inflated_is_a_refusal() -> None:
+    class Full:
+        """A library that has no room."""
+
+        error = zlib.error
+        crc32 = staticmethod(zlib.crc32)
+
+        def decompressobj(self, wbits: int) -> Inflating:
+            raise MemoryError(wbits)
+
+    found = zipped(gzip.compress(b"hello")).through(inflating(echo, Full()))
+    is_refused(found, "out-of-memory", 503)
 
 
 @pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "gzip, gzip", "gzip, br", "*", "\u00ff"])
