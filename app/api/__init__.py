@@ -49,13 +49,15 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
     listed_limits
         What `GET /limits` lists beside the limits that never change.
     """
+    engine = Threads(engine_threads)
     told: dict[str, Any] = {
         "max_depth": max_json_depth,
         "max_integer_digits": max_integer_digits,
         "max_upload_bytes": max_upload_bytes,
         "max_expansion": max_expansion,
         "max_spectrum": max_spectrum,
-        "engine": Threads(engine_threads).run,
+        "engine": engine.run,
+        "aside": engine.aside,
         "sizes": sizes,
     }
     made = APIRouter()

@@ -539,11 +539,12 @@ def answer(  # noqa: PLR0913 - what there is to know
         What is wrong with it.
     """
     submission = source.decode(body, FIELDS | {*_OWN}, checkpoint=checkpoint, **circumstances)
-    sizes.check_arrays(submission.arrays)
-    batch = Batch.of(submission.arrays)
-    asked = _asked(submission.options)
-    options = Options.of({name: value for name, value in submission.options.items() if name not in _OWN})
-    found, skipped = _identified(batch, options.objective(), asked, engine, checkpoint)
+    with submission.checked():
+        sizes.check_arrays(submission.arrays)
+        batch = Batch.of(submission.arrays)
+        asked = _asked(submission.options)
+        options = Options.of({name: value for name, value in submission.options.items() if name not in _OWN})
+        found, skipped = _identified(batch, options.objective(), asked, engine, checkpoint)
     summary = {
         "verdict": {"code": found.verdict.code, "detail": found.verdict.detail},
         "rtol": asked.rtol,

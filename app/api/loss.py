@@ -69,7 +69,8 @@ def answer(  # noqa: PLR0913 - what there is to know
     max_spectrum
         The most eigenvalues that are computed.
     **circumstances
-        What `source` may need to know: `max_depth` and `max_integer_digits` of JSON, `max_upload_bytes` of the others.
+        What `source` may need to know: `max_depth` and `max_integer_digits` of JSON, `max_upload_bytes` of the others,
+        `aside` of archives.
 
     Raises
     ------
@@ -79,13 +80,14 @@ def answer(  # noqa: PLR0913 - what there is to know
         The batch, or the answer, is too large.
     """
     submission = source.decode(body, FIELDS, checkpoint=checkpoint, **circumstances)
-    options = Options.of(submission.options)
-    objective = options.objective()
-    sizes.check_arrays(submission.arrays)
-    batch = Batch.of(submission.arrays)
-    sizes.check_answer(batch, options.include)
-    assert target.encode is not None  # noqa: S101 - negotiation gives no other
-    return target.encode(dress(batch, objective, options.include, engine, checkpoint, max_spectrum=max_spectrum))
+    with submission.checked():
+        options = Options.of(submission.options)
+        objective = options.objective()
+        sizes.check_arrays(submission.arrays)
+        batch = Batch.of(submission.arrays)
+        sizes.check_answer(batch, options.include)
+        assert target.encode is not None  # noqa: S101 - negotiation gives no other
+        return target.encode(dress(batch, objective, options.include, engine, checkpoint, max_spectrum=max_spectrum))
 
 
 def router(limits: Mapping[str, Any], capacity: Capacity, intake: Intake) -> APIRouter:

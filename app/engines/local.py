@@ -3,6 +3,7 @@
 NumPy lets go of the interpreter's lock while it works on a chunk, so threads are enough, and nothing is copied.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from time import perf_counter
@@ -84,6 +85,40 @@ class Threads:
             if not promise.cancel():  # one that has not begun, because other batches have all the helpers, never will
                 promise.result()
         return fold.tally()
+
+    def aside(self, check: Callable[[], None]) -> Callable[[], None]:
+        """Have something looked at by a helper, if there is one, while the thread that asks goes on.
+
+        Parameters
+        ----------
+        check
+            Looks, and raises what is wrong. It may be called twice, where the system gives no thread.
+
+        Returns
+        -------
+        callable
+            Waits for the end of it, and raises what it raised. What no helper has begun by then is done in its place.
+        """
+        if not self._helpers:
+            check()
+            return _nothing
+        try:
+            promise = self._pool.submit(check)
+        except RuntimeError:
+            check()
+            return _nothing
+
+        def awaited() -> None:
+            if promise.cancel():
+                check()
+            else:
+                promise.result()
+
+        return awaited
+
+
+def _nothing() -> None:
+    """Wait for nothing."""
 
 
 class _Fold:

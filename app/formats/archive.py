@@ -8,8 +8,10 @@ precedes or follows. Sizes of 64 bits are read (NumPy writes them), archives bey
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from app.deflate import FASTEST, RAW, Library
+from app.formats.aside import Aside, Check, at_once, passed
 from app.formats.elements import refused
 from app.formats.errors import DecodeError, Malformed, TooLarge
 from app.formats.scratch import IN_MEMORY, Body, Scratch
@@ -37,6 +39,8 @@ _EXTRA_OF_64_BITS = 1
 _PIECE_BYTES = 2**16
 _GROWTH_BYTES = 2**20
 _SUMMED_BYTES = 2**22
+_ASIDE_BYTES = 2**20
+"""From where on it is worth another thread to sum up a member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,8 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
     library: Library = FASTEST,
-) -> tuple[Body | memoryview, int, int]:
+    aside: Aside = at_once,
+) -> tuple[Body | memoryview, int, int, Check]:
     """Give the content of a member: where it lies, in the archive itself if it is stored.
 
     Parameters
@@ -225,11 +230,15 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
         Called between pieces.
     library
         Inflates and sums up; it is for tests to give zlib where there is a faster one.
+    aside
+        Has the checksum of a large member that is stored looked at.
 
     Returns
     -------
     data, start, stop
         The content is ``data[start:stop]``.
+    check
+        Raises `Malformed` if its checksum is another, once that is known.
 
     Raises
     ------
@@ -250,14 +259,19 @@ def content(  # noqa: PLR0913 - what to give, and what to heed
             f" most ({variable('max_expansion')}), send it stored",
         )
     if member.deflated:
-        return _inflated(body, member, scratch, checkpoint, library), 0, member.size
+        return _inflated(body, member, scratch, checkpoint, library), 0, member.size, passed
+    check = partial(_check_stored, body, member, checkpoint, library)
+    return body, member.start, member.stop, (aside if member.size >= _ASIDE_BYTES else at_once)(check)
+
+
+def _check_stored(body: Body, member: Member, checkpoint: Checkpoint, library: Library) -> None:
+    """Sum up a member that is stored, and compare that with the directory's."""
     crc = 0
-    stored = memoryview(body)
-    for place in range(member.start, member.stop, _SUMMED_BYTES):
-        checkpoint()
-        crc = library.crc32(stored[place : min(member.stop, place + _SUMMED_BYTES)], crc)
+    with memoryview(body) as stored:  # a map that is viewed cannot be closed
+        for place in range(member.start, member.stop, _SUMMED_BYTES):
+            checkpoint()
+            crc = library.crc32(stored[place : min(member.stop, place + _SUMMED_BYTES)], crc)
     _check_sum(member, crc)
-    return body, member.start, member.stop
 
 
 def _check_sum(member: Member, crc: int) -> None:

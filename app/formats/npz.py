@@ -13,12 +13,13 @@ import orjson
 from app.deflate import FASTEST, Library
 from app.formats import npy
 from app.formats.archive import MOST_EXPANSION, content, members
+from app.formats.aside import Aside, Check, at_once
 from app.formats.elements import refused
 from app.formats.errors import UnknownField
 from app.formats.fields import check_names
 from app.formats.reply import Reply
 from app.formats.scratch import IN_MEMORY, Body, Scratch
-from app.formats.submission import ARRAYS, Submission
+from app.formats.submission import ARRAYS, Submission, awaiting
 from app.losses.checkpoint import Checkpoint, go_on
 
 __all__ = ["MEDIA_TYPE", "SUMMARY", "decode", "encode"]
@@ -40,6 +41,7 @@ def decode(  # noqa: PLR0913 - what there is to heed
     scratch: Scratch = IN_MEMORY,
     checkpoint: Checkpoint = go_on,
     library: Library = FASTEST,
+    aside: Aside = at_once,
 ) -> Submission:
     """Read an archive of arrays.
 
@@ -59,11 +61,14 @@ def decode(  # noqa: PLR0913 - what there is to heed
         Called between pieces of work.
     library
         Inflates members and sums them up; it is for tests to give zlib where there is a faster one.
+    aside
+        Has checksums looked at while the batch is computed already.
 
     Returns
     -------
     Submission
-        Arrays of any real type, byte order and layout, views of `body` where they are stored; no options.
+        Arrays of any real type, byte order and layout, views of `body` where they are stored; no options. Whoever gave
+        an `aside` works with it within `Submission.checked`.
 
     Raises
     ------
@@ -83,13 +88,27 @@ def decode(  # noqa: PLR0913 - what there is to heed
     names = [member.name.removesuffix(_SUFFIX) for member in found]
     check_names(names, fields & {*ARRAYS}, "array of this request")
     arrays = {}
+    checks: list[Check] = []
     left = max_upload_bytes
-    for name, member in zip(names, found, strict=True):
-        bounds = {"most_bytes": left, "most_expansion": max_expansion}
-        place = content(body, member, **bounds, scratch=scratch, checkpoint=checkpoint, library=library)
-        arrays[name] = npy.read(name, *place, scratch=scratch, checkpoint=checkpoint)
-        left -= member.size
-    return Submission.of(arrays, {})
+    try:
+        for name, member in zip(names, found, strict=True):
+            data, start, stop, check = content(
+                body,
+                member,
+                most_bytes=left,
+                most_expansion=max_expansion,
+                scratch=scratch,
+                checkpoint=checkpoint,
+                library=library,
+                aside=aside,
+            )
+            checks.append(check)
+            arrays[name] = npy.read(name, data, start, stop, scratch=scratch, checkpoint=checkpoint)
+            left -= member.size
+    except BaseException:
+        with awaiting(checks):  # what is wrong further ahead counts, and nobody may be left who looks at the body
+            raise
+    return Submission.of(arrays, {}, tuple(checks))
 
 
 def encode(reply: Reply) -> bytes:

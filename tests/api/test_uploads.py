@@ -188,3 +188,14 @@ def test_options_of_tensors_are_in_the_query(client: InProcess) -> None:
     assert answer.content == client.loss(x=X.tolist(), y=Y.tolist(), loss="mae").content
     refused = client.request("POST", "/loss", content=safetensors(x=X, y=Y)[:-1], headers=headers)
     assert_problem(refused, "malformed-body", pointers=["/y"])
+
+
+@pytest.mark.parametrize("path", ["/loss", "/loss/identify?observed=1"])
+def test_a_large_archive_that_is_damaged_is_refused_for_that_whatever_its_numbers_are(path: str) -> None:
+    array = np.zeros((300, 1000))
+    array[299, 999] = np.nan
+    body = bytearray(npz(x=array, y=array))
+    body[len(body) // 4] ^= 1
+    with a_client(engine_threads=2) as client:
+        answer = client.request("POST", path, content=bytes(body), headers={"content-type": NPZ})
+    assert_problem(answer, "malformed-body", pointers=["/x.npy"])

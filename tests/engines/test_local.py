@@ -186,3 +186,66 @@ def test_batches_do_not_wait_for_each_other() -> None:
         assert not held.done()
         may_go_on.set()
         assert held.result(timeout=30).reconstruction.total.value == wanted
+
+
+def test_a_helper_looks_at_something_while_others_go_on() -> None:
+    seen, may_go_on = [], threading.Event()
+
+    def look() -> None:
+        assert may_go_on.wait(timeout=30)
+        seen.append(threading.get_ident())
+
+    awaited = Threads(2).aside(look)
+    until = time.monotonic() + 0.05
+    while time.monotonic() < until:
+        assert not seen
+    may_go_on.set()
+    awaited()
+    assert len(seen) == 1
+    assert seen[0] != threading.get_ident()
+
+
+def test_without_helpers_it_is_looked_at_right_away() -> None:
+    seen: list[int] = []
+    awaited = Threads(1).aside(lambda: seen.append(threading.get_ident()))
+    assert seen == [threading.get_ident()]
+    awaited()
+    assert len(seen) == 1
+    with pytest.raises(InterruptedError):
+        Threads(1).aside(stop)
+
+
+def stop() -> None:
+    raise InterruptedError
+
+
+def test_what_a_helper_raises_is_raised_where_it_is_waited_for() -> None:
+    awaited = Threads(2).aside(stop)
+    with pytest.raises(InterruptedError):
+        awaited()
+
+
+def test_what_no_helper_has_begun_is_done_by_whoever_waits() -> None:
+    engine, may_go_on, begun, seen = Threads(2), threading.Event(), threading.Event(), []
+
+    def hold() -> None:
+        begun.set()
+        may_go_on.wait(timeout=30)
+
+    held = engine.aside(hold)
+    assert begun.wait(timeout=30)
+    engine.aside(lambda: seen.append(threading.get_ident()))()
+    assert seen == [threading.get_ident()]
+    may_go_on.set()
+    held()
+    engine.aside(lambda: seen.append(0))()
+    assert len(seen) == 2
+
+
+def test_where_the_system_gives_no_thread_it_is_looked_at_right_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(InterruptedError):
+        Threads(2).aside(stop)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from app.formats import npz as reader
 from app.formats.archive import FREE_BYTES, MOST_EXPANSION
+from app.formats.aside import Check
 from app.formats.errors import DecodeError, DuplicateField, Malformed, TooLarge, UnknownField, WrongDtype
 from app.formats.npz import encode
 from app.formats.reply import Reply
@@ -353,6 +354,84 @@ def test_a_changed_archive_is_refused_or_gives_arrays(body: bytes, place: int, b
     except DecodeError:
         return
     assert sum(array.size for array in found.arrays.values()) in (6, 12)
+
+
+LARGE = np.arange(300_000.0).reshape(300, 1000)
+LARGE_DECK = npz(x=LARGE, y=-LARGE)
+"""Members of more than a mebibyte, which are summed up aside."""
+
+_MIDDLES = {"x": len(LARGE_DECK) // 4, "y": len(LARGE_DECK) * 3 // 4}
+
+
+def damaged(*names: str) -> bytes:
+    """Change a bit in the middle of members."""
+    changed = bytearray(LARGE_DECK)
+    for name in names:
+        changed[_MIDDLES[name]] ^= 1
+    return bytes(changed)
+
+
+class Aside:
+    """Looks at nothing before it is waited for, and counts."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.done = 0
+
+    def __call__(self, check: Check) -> Check:
+        """Begin to look."""
+        self.begun += 1
+
+        def awaited() -> None:
+            self.done += 1
+            check()
+
+        return awaited
+
+
+def test_large_members_are_summed_up_while_others_work_with_them() -> None:
+    aside = Aside()
+    found = reader.decode(LARGE_DECK, FIELDS, aside=aside)
+    assert (aside.begun, aside.done) == (2, 0)
+    with found.checked():
+        assert found.arrays["y"].tobytes() == (-LARGE).tobytes()
+        assert aside.done == 0
+    assert aside.done == 2
+
+
+@pytest.mark.parametrize("body", [PLAIN, npz(compressed=True, x=LARGE, y=LARGE)], ids=["small", "deflated"])
+def test_others_are_summed_up_at_once(body: bytes) -> None:
+    aside = Aside()
+    with reader.decode(body, FIELDS, aside=aside).checked():
+        pass
+    assert aside.begun == 0
+
+
+@pytest.mark.parametrize("names", [("x",), ("y",), ("x", "y")])
+def test_a_checksum_counts_more_than_what_was_made_of_the_array(names: tuple[str, ...]) -> None:
+    body, aside = damaged(*names), Aside()
+    found = reader.decode(body, FIELDS, aside=aside)
+    with pytest.raises(Malformed) as late, found.checked():
+        raise InterruptedError
+    with pytest.raises(Malformed) as early:
+        reader.decode(body, FIELDS)
+    assert late.value.detail == early.value.detail
+    assert late.value.faults[0].path == (f"{names[0]}.npy",)
+    assert aside.done == 2  # nobody is left who looks at the body
+
+
+@pytest.mark.parametrize("bit", [0, 1])
+def test_a_member_that_is_refused_waits_for_those_before_it(bit: int) -> None:
+    whole = zipped({"x.npy": npy(LARGE), "y.npy": npy(-LARGE).replace(b"<f8", b"<c8")})
+    changed, aside = bytearray(whole), Aside()
+    changed[_MIDDLES["x"]] ^= bit
+    with pytest.raises(DecodeError) as late:
+        reader.decode(bytes(changed), FIELDS, aside=aside)
+    with pytest.raises(DecodeError) as early:
+        reader.decode(bytes(changed), FIELDS)
+    assert (type(late.value), late.value.detail) == (type(early.value), early.value.detail)
+    assert isinstance(late.value, Malformed if bit else WrongDtype)
+    assert aside.begun == aside.done == 2
 
 
 REPLY = Reply(
