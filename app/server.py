@@ -27,6 +27,10 @@ CLOSING_SECONDS = 0.5
 CUT_OFF_SECONDS = 0.25
 """How much longer than it may the end can take before it is cut off."""
 
+LISTENERS: Final = 8
+"""How many connections are accepted in one turn of the event loop: libuv accepts one of each listener, and a turn in
+which a hundred requests are read takes a while. A connection costs each of the others a microsecond."""
+
 _FILES: Final = 256
 """How many files may be open beside the connections."""
 
@@ -170,7 +174,8 @@ def serve(  # noqa: PLR0913 - what a process that serves is handed
     server = _Server(config, app, farewell, Watchdog().end_within if watched else _unwatched)
     if watched:
         _end_with(server)
-    server.run(sockets=[listening])
+    more = () if sys.platform == "win32" else (listening.dup() for _ in range(LISTENERS - 1))
+    server.run(sockets=[listening, *more])
 
 
 def _unwatched(_: float) -> None:

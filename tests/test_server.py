@@ -1,5 +1,6 @@
 """How a service ends, in process: what it still takes, what it still answers, and what it refuses when time is over."""
 
+import asyncio
 import gc
 import json
 import logging
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import FrameType
 from typing import Any
 
@@ -20,11 +22,12 @@ import pytest
 from app import server
 from app.gates.lines import configuration
 from app.losses.checkpoint import Checkpoint
-from app.protocol import Limits
+from app.protocol import Limits, StrictProtocol
 from app.server import Farewell, serve
 from tests.inprocess import an_app
 
 PATIENCE = 20
+AT_ONCE = 6
 HEAD = b"POST /loss HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 BATCH = b'{"x": [1], "y": [2], "include": []}'
 """One that is answered in a thread: a brief one includes nothing."""
@@ -164,3 +167,45 @@ def test_there_may_be_as_many_files_as_connections_need(
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: found.append(limits))
     server._allow_files(1000)  # noqa: SLF001 - a process cannot lower its own limits and raise them again
     assert found == set_to
+
+
+def test_several_connections_are_accepted_in_one_turn_of_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all that came while the loop was busy, those after the first need not wait for as many turns."""
+    turns, accepted = [0], []
+    loops: list[asyncio.AbstractEventLoop] = []
+    made = StrictProtocol.connection_made
+
+    def noted(self: StrictProtocol, transport: asyncio.Transport) -> None:
+        made(self, transport)
+        accepted.append(turns[0])
+        loops.append(asyncio.get_running_loop())
+
+    monkeypatch.setattr(StrictProtocol, "connection_made", noted)
+
+    def visit(port: int) -> None:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            assert client.get("/healthz").status_code == 200
+        accepted.clear()
+        loop = loops[0]
+        come = threading.Event()
+
+        def turn() -> None:
+            turns[0] += 1
+            loop.call_soon(turn)
+
+        def be_busy() -> None:
+            come.wait(timeout=PATIENCE)
+            turn()
+
+        loop.call_soon_threadsafe(be_busy)
+        with ExitStack() as stack:
+            for _ in range(AT_ONCE):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            come.set()
+            until = time.monotonic() + PATIENCE
+            while len(accepted) < AT_ONCE and time.monotonic() < until:
+                time.sleep(0.01)
+
+    served(visit, Farewell(0, 0.5))
+    assert len(accepted) == AT_ONCE
+    assert accepted[-1] - accepted[0] <= 2

@@ -1,6 +1,7 @@
 """`python -m app` in process: it says where to look, serves, and ends with an honest exit code."""
 
 import asyncio
+import gc
 import logging
 import os
 import runpy
@@ -40,6 +41,7 @@ def _as_it_was() -> Iterator[None]:
         logging.getLogger(name).handlers[:] = found
         logging.getLogger(name).setLevel(level)
         logging.getLogger(name).propagate = True
+    gc.unfreeze()
 
 
 def free_port() -> int:
@@ -208,6 +210,25 @@ def test_the_greeting_is_an_address_that_can_be_opened(
         return
     assert main() == 0
     assert told in capsys.readouterr().out
+
+
+def test_what_there_is_at_the_start_is_not_looked_through_for_garbage_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen = []
+
+    def serve(_: object, listening: socket.socket, **__: object) -> None:
+        listening.close()
+        frozen.append((gc.get_freeze_count(), len(gc.get_objects())))
+
+    gc.unfreeze()
+    monkeypatch.setenv("LOSSGRID_PORT", str(free_port()))
+    monkeypatch.setattr(server, "serve", serve)
+    try:
+        assert main() == 0
+    finally:
+        gc.unfreeze()
+    ((kept, rest),) = frozen
+    assert kept > 10_000
+    assert rest < kept / 10
 
 
 def test_a_handler_set_before_serving_ends_a_slow_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,13 +182,22 @@ class Capacity:
         )
 
     def _start(self, job: "_Job[Any]") -> None:
-        """Give a job to a thread, and set its deadline; who waits for it is told if there is no thread."""
+        """Set a job's deadline, and have it begin when the event loop has looked at whatever else has come by now.
+
+        From then on the two take turns at the interpreter's lock, and the loop would come to those last who came first:
+        of a hundred requests in one moment, to those that are to be refused.
+        """
+        self._running[job] = job.loop.call_later(self.seconds, self._too_long, job)
+        job.loop.call_soon(self._begin, job)
+
+    def _begin(self, job: "_Job[Any]") -> None:
+        """Give a job to a thread; who waits for it is told if there is none."""
         try:
             self._threads.run(job.compute)
         except MemoryError as error:
             job.give_up(error)
-        else:
-            self._running[job] = job.loop.call_later(self.seconds, self._too_long, job)
+            self._running.pop(job).cancel()
+            self._go_on()
 
     def _too_long(self, job: "_Job[Any]") -> None:
         """Give a job up that has had its time; the thread is free when the work has noticed."""
@@ -201,6 +210,10 @@ class Capacity:
         self._running.pop(job).cancel()
         if not job.stop.asked:
             self._learn(seconds)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Start those that wait, as far as there is room."""
         while self._queue and self.has_room:
             waiting = self._queue.popleft()
             if not waiting.answer.done():

@@ -153,11 +153,47 @@ def test_where_there_is_no_thread_the_request_is_refused_and_its_place_is_free_a
         with monkeypatch.context() as patched:  # a second thread is not to be had: the one that there is does both
             patched.setattr(threading.Thread, "start", start)
             second = asyncio.ensure_future(capacity.run(lambda _: "after it", stays))
-            await asyncio.sleep(0)
+            for _ in range(3):  # until it would have begun
+                await asyncio.sleep(0)
         work.go.set()
         assert [await first, await second] == ["done", "after it"]
 
     run(test)
+
+
+def test_those_who_wait_are_told_too_where_there_is_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def test() -> None:
+        capacity = a_capacity(at_once=1, waiting=3)
+        monkeypatch.setattr(threading.Thread, "start", start)
+        found = await asyncio.gather(*(capacity.run(lambda _: None, stays) for _ in range(4)), return_exceptions=True)
+        assert [type(one) for one in found] == [MemoryError] * 4
+        assert capacity.running_count == capacity.waiting_count == 0
+
+    run(test)
+
+
+def test_nothing_begins_before_whoever_comes_in_the_same_moment_has_been_refused() -> None:
+    seen: list[str] = []
+
+    def work(_: Checkpoint) -> None:
+        seen.append("begun")
+
+    async def ask(capacity: Capacity) -> None:
+        try:
+            await capacity.run(work, stays)
+        except RefusedError:
+            time.sleep(0.002)  # noqa: ASYNC251 - a thread that had been given something would begin now
+            seen.append("refused")
+
+    async def test() -> None:
+        capacity = a_capacity(at_once=1, waiting=0)
+        await asyncio.gather(*(ask(capacity) for _ in range(4)))
+
+    run(test)
+    assert seen == [*["refused"] * 3, "begun"]
 
 
 def test_one_waits_and_the_next_is_refused() -> None:
