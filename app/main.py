@@ -75,14 +75,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or from_environment()
     largest, setting = settings.max_json_bytes, variable("max_json_bytes")
     uploads = dict.fromkeys({*FORMATS} - {JSON}, (settings.max_upload_bytes, variable("max_upload_bytes")))
-    spool = Spool(settings.spool_directory, setting=variable("spool_directory"))
+    spool = Spool(settings.spool_directory)
     spool.sweep()
     capacity = Capacity(
         at_once=settings.computing_threads or settings.cores_for_each,
         waiting=settings.max_waiting,
         seconds=settings.computing_seconds,
-        waiting_setting=variable("max_waiting"),
-        seconds_setting=variable("computing_seconds"),
     )
     routers = (
         api.router(
@@ -126,14 +124,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(Journal, route_of=routes_of(["/openapi.json", *filter(None, paths)]), closed=closed),
             _host(settings),
             *_access(settings),
-            Middleware(Silence, seconds=settings.silence_seconds, setting=variable("silence_seconds")),
+            Middleware(Silence, seconds=settings.silence_seconds),
             Middleware(
                 Inflation,
                 bytes=largest,
                 setting=setting,
                 others=uploads,
                 expansion=settings.max_expansion,
-                expansion_setting=variable("max_expansion"),
             ),
             Middleware(HeadAsGet),
             # A trace learns from the router which route it is about.
@@ -168,7 +165,7 @@ def _host(settings: Settings) -> Middleware:
     own = is_loopback(settings.host)
     names = listed(settings.allowed_hosts) or ([*LOOPBACK_NAMES, settings.host] if own else ["*"])
     probes = PROBES if own else PROBES | {METRICS}
-    return Middleware(OneHost, names=names, setting=variable("allowed_hosts"), probes=probes)
+    return Middleware(OneHost, names=names, probes=probes)
 
 
 def _origins(settings: Settings) -> list[Middleware]:
@@ -186,7 +183,7 @@ def _access(settings: Settings) -> list[Middleware]:
         except UnusableTokensError as error:
             raise ImpossibleSettingsError([f"{variable('tokens_file')} is not possible: {error}"]) from None
     if settings.rate_per_minute:
-        rate = Rate(settings.rate_per_minute, setting=variable("rate_per_minute"))
+        rate = Rate(settings.rate_per_minute)
     return [Middleware(Access, tokens=tokens, rate=rate, opened=OPENED)] if tokens or rate else []
 
 

@@ -41,6 +41,7 @@ from app.problems import (
     RefusedError,
     out_of_memory,
 )
+from app.variables import variable
 
 __all__ = ["Limits", "StrictProtocol", "misfits", "strict_protocol"]
 
@@ -71,44 +72,30 @@ class Limits:
     ----------
     head_seconds
         How long the head of a request may take, from the connection or from the first byte after the last request.
-    head_setting
-        What an operator changes to allow more, for the problem.
     head_bytes, head_lines
         How large a head may be. The bytes of a head that is complete are those of its target and its headers; of one
         that is not, those that came. The same holds for what comes between two pieces of a body.
     chunks
         How many chunks a body may have.
-    head_bytes_setting, head_lines_setting, chunks_setting
-        Likewise, what an operator changes.
     upload_grace_seconds, upload_bytes_per_second
         How fast a body must have come on average, when it has taken that long.
-    upload_setting
-        What an operator changes to allow slower ones.
     write_seconds
         How long a client may take none of its answer; an eighth more at most.
     idle_seconds
         How long a connection may be idle between two requests; for ``uvicorn.Config(timeout_keep_alive=...)``.
     connections
         How many may be open.
-    connections_setting
-        What an operator changes to allow more.
     """
 
     head_seconds: float
-    head_setting: str
     head_bytes: int = 64 * 1024
     head_lines: int = 100
     chunks: int = 65_536
-    head_bytes_setting: str = ""
-    head_lines_setting: str = ""
-    chunks_setting: str = ""
     upload_grace_seconds: float = 30
     upload_bytes_per_second: float = 1024
-    upload_setting: str = ""
     write_seconds: float = 30
     idle_seconds: int = 75
     connections: int = 512
-    connections_setting: str = ""
 
 
 _VERSIONS: Final = ("1.1", "1.0")
@@ -306,7 +293,7 @@ class StrictProtocol(HttpToolsProtocol):
             self.plain_head = b"\r\n".join([*lines, b"", b""])
             return
         if self.crowded and not self.url.partition(b"?")[0].endswith(b"/healthz"):
-            detail = f"There are {self.limits.connections} connections already ({self.limits.connections_setting})."
+            detail = f"There are {self.limits.connections} connections already ({variable('max_connections')})."
             headers = {"Connection": "close", "Retry-After": "1"}
             self.app = cast("Any", _refusing(Problem(OVER_CAPACITY, detail, headers=headers), self.closed))
         scope, framing = cast("Scope", self.scope), self.framing
@@ -330,7 +317,7 @@ class StrictProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         if self.chunks > self.limits.chunks:
-            most = f"{self.limits.chunks} chunks ({self.limits.chunks_setting})"
+            most = f"{self.limits.chunks} chunks ({variable('max_chunks')})"
             raise RefusedError(Problem(BODY_TOO_LARGE, f"A body may come in at most {most}."))
         self._count_body(len(body))
         self.moved = True
@@ -342,7 +329,8 @@ class StrictProtocol(HttpToolsProtocol):
         seconds, least = self.loop.time() - self.body_since, self.limits.upload_bytes_per_second
         if seconds > self.limits.upload_grace_seconds and self.body_bytes < seconds * least:
             detail = f"The body came at less than {least:g} bytes per second on average, over {seconds:.0f} s"
-            raise RefusedError(Problem(REQUEST_TIMEOUT, f"{detail} ({self.limits.upload_setting})."))
+            settings = f"{variable('min_upload_bytes_per_second')}, {variable('upload_grace_seconds')}"
+            raise RefusedError(Problem(REQUEST_TIMEOUT, f"{detail} ({settings})."))
 
     def on_message_complete(self) -> None:
         """End a request, unless it will be read again."""
@@ -370,7 +358,7 @@ class StrictProtocol(HttpToolsProtocol):
             self.shutdown()
         else:
             detail = f"The head of the request took more than {self.limits.head_seconds:g} s"
-            self._refuse(Problem(REQUEST_TIMEOUT, f"{detail} ({self.limits.head_setting})."), lingering=False)
+            self._refuse(Problem(REQUEST_TIMEOUT, f"{detail} ({variable('head_seconds')})."), lingering=False)
 
     # Room for connections
     @property
@@ -438,10 +426,10 @@ class StrictProtocol(HttpToolsProtocol):
         )
 
     def _too_much(self) -> Problem:
-        most = f"{self.limits.head_bytes} bytes ({self.limits.head_bytes_setting})"
+        most = f"{self.limits.head_bytes} bytes ({variable('max_head_bytes')})"
         if self.at is _At.HEAD and len(self.url) * 2 > self.limits.head_bytes:
             return Problem(INVALID_REQUEST, f"The request line is too long; a whole head may have {most}.")
-        lines = f"{self.limits.head_lines} ({self.limits.head_lines_setting})"
+        lines = f"{self.limits.head_lines} ({variable('max_head_lines')})"
         return Problem(HEAD_TOO_LARGE, f"The lines before or behind a body may have {most}, and there may be {lines}.")
 
     def _refuse(self, problem: Problem, *, lingering: bool = True) -> None:

@@ -22,7 +22,7 @@ def open_files() -> int:
 
 
 def an_intake(directory: Path, *, threshold: int = 10**9, memory: int = 10**9) -> Intake:
-    spool = Spool(str(directory), setting="LOSSGRID_SPOOL_DIRECTORY")
+    spool = Spool(str(directory))
     return Intake(spool, threshold_bytes=threshold, memory_bytes=memory)
 
 
