@@ -102,6 +102,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     version = version_of(Path(__file__).parents[1] / "pyproject.toml")
     meters = Meters(version)
     closed = (meters.observe, write)
+    origins = listed(settings.cors_origins)
     traces = telemetry(os.environ, settings.root_path)
     app = FastAPI(
         title=TITLE,
@@ -119,7 +120,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=[
             Middleware(BodyLimit, bytes=largest, setting=setting, others=uploads),
             Middleware(Headers),
-            *_origins(settings),
+            *([Middleware(Origins, origins=origins)] if origins else []),
             *([Middleware(Traced)] if traces else []),
             Middleware(Journal, route_of=routes_of(["/openapi.json", *filter(None, paths)]), closed=closed),
             _host(settings),
@@ -142,6 +143,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.spool = spool
     app.state.meters = meters
     app.state.closed = closed
+    app.state.origins = origins
     app.state.traced = traces is not None
     for router in routers:
         app.include_router(router)
@@ -166,12 +168,6 @@ def _host(settings: Settings) -> Middleware:
     names = listed(settings.allowed_hosts) or ([*LOOPBACK_NAMES, settings.host] if own else ["*"])
     probes = PROBES if own else PROBES | {METRICS}
     return Middleware(OneHost, names=names, probes=probes)
-
-
-def _origins(settings: Settings) -> list[Middleware]:
-    """Make the gate that lets pages of other sites read, if there is one."""
-    origins = listed(settings.cors_origins)
-    return [Middleware(Origins, origins=origins)] if origins else []
 
 
 def _access(settings: Settings) -> list[Middleware]:

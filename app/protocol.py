@@ -26,7 +26,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from app.gates import BodyLimit, Headers, Journal
+from app.gates import BodyLimit, Headers, Journal, Origins
 from app.gates.asgi import App, Message, Receive, Scope, Send, declared_length
 from app.gates.entry import Entry
 from app.gates.landing import offer_landing
@@ -122,6 +122,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     limits: Limits
     closed: Sequence[Callable[[Entry], None]]
+    origins: Sequence[str]
 
     def __init__(
         self,
@@ -295,7 +296,7 @@ class StrictProtocol(HttpToolsProtocol):
         if self.crowded and not self.url.partition(b"?")[0].endswith(b"/healthz"):
             detail = f"There are {self.limits.connections} connections already ({variable('max_connections')})."
             headers = {"Connection": "close", "Retry-After": "1"}
-            self.app = cast("Any", _refusing(Problem(OVER_CAPACITY, detail, headers=headers), self.closed))
+            self.app = cast("Any", self._refusing(Problem(OVER_CAPACITY, detail, headers=headers)))
         scope, framing = cast("Scope", self.scope), self.framing
         self.length = declared_length(scope) or 0
         framing.connection = self
@@ -450,15 +451,29 @@ class StrictProtocol(HttpToolsProtocol):
             self.framing.problem = closing
             self.cycle.message_event.set()
             return
-        # A request in place of the one that cannot be read; of that one only the method may matter, since HEAD wants no
-        # body, and it is known if it was read.
+        # A request in place of the one that cannot be read. Of that one, as far as it was read, the method may matter,
+        # since HEAD wants no body, and the origin, whose page could otherwise not read why.
         readable = self.at is _At.HEAD and self.url != b""
+        origins = [line for line in self.headers if line[0] == b"origin"] if readable else []
         super().on_message_begin()
         self.url = b"/"
+        self.headers += origins
         self.headers += [(b"transfer-encoding", b"chunked")] if lingering else []
-        self.app = cast("Any", _refusing(closing, self.closed))
+        self.app = cast("Any", self._refusing(closing))
         super().on_headers_complete()
         self.scope["method"] = self.scope["method"] if readable else "GET"
+
+    def _refusing(self, problem: Problem) -> App:
+        """Make an application that refuses what it is asked, and listens for a while if any body may come.
+
+        It is dressed as the answers of the application itself are; the order of the gates is in `app.main`.
+        """
+
+        async def refuse(_scope: Scope, _receive: Receive, _send: Send) -> None:
+            raise RefusedError(problem)
+
+        told = Journal(refuse, closed=self.closed)
+        return BodyLimit(Headers(Origins(told, origins=self.origins) if self.origins else told), bytes=0, setting="")
 
 
 def _parser(protocol: HttpToolsProtocol) -> httptools.HttpRequestParser:
@@ -517,7 +532,7 @@ class _Reader(asyncio.BufferedProtocol):
 
 
 def strict_protocol(
-    limits: Limits, closed: Sequence[Callable[[Entry], None]] = ()
+    limits: Limits, closed: Sequence[Callable[[Entry], None]] = (), origins: Sequence[str] = ()
 ) -> Callable[..., asyncio.BaseProtocol]:
     """Make what makes connections, for ``uvicorn.Config(http=...)``.
 
@@ -527,8 +542,10 @@ def strict_protocol(
         What a client may ask for.
     closed
         What is done with the entry of a request that is refused here, as in `Journal`.
+    origins
+        Whose pages may read what is refused here, as in `Origins`; by default none.
     """
-    protocol = type("StrictProtocol", (StrictProtocol,), {"limits": limits, "closed": closed})
+    protocol = type("StrictProtocol", (StrictProtocol,), {"limits": limits, "closed": closed, "origins": origins})
 
     def connection(**circumstances: Any) -> _Reader:  # noqa: ANN401 - as uvicorn gives them
         return _Reader(protocol(**circumstances))
@@ -613,15 +630,6 @@ class _Framed:
             await send(message)
 
         await self.app(scope, receive_framed, send_framed)
-
-
-def _refusing(problem: Problem, closed: Sequence[Callable[[Entry], None]]) -> App:
-    """Make an application that refuses what it is asked, and listens for a while if a body of any length may come."""
-
-    async def refuse(_scope: Scope, _receive: Receive, _send: Send) -> None:
-        raise RefusedError(problem)
-
-    return BodyLimit(Headers(Journal(refuse, closed=closed)), bytes=0, setting="")
 
 
 _METHODS: Final = (
