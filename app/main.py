@@ -40,7 +40,7 @@ from app.gates.host import LOOPBACK_NAMES, is_loopback
 from app.gates.lines import write
 from app.gates.meters import Meters
 from app.settings import ImpossibleSettingsError, Settings, from_environment, limits, listed
-from app.spool import Intake, Spool
+from app.spool import Collector, Spool
 from app.variables import variable
 from app.web import problems
 
@@ -84,7 +84,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     routers = (
         api.router(
-            Intake(spool, threshold_bytes=settings.spool_threshold_bytes, memory_bytes=settings.bodies_in_memory_bytes),
+            Collector(
+                spool, threshold_bytes=settings.spool_threshold_bytes, memory_bytes=settings.bodies_in_memory_bytes
+            ),
             Sizes(settings.max_samples, settings.max_features, settings.max_answer_bytes),
             max_json_depth=settings.max_json_depth,
             max_integer_digits=settings.max_integer_digits,
