@@ -78,20 +78,14 @@ def main() -> int:
         sys.stdout.flush()
         limits = Limits(
             head_seconds=settings.head_seconds,
-            head_setting=variable("head_seconds"),
             head_bytes=settings.max_head_bytes,
-            head_bytes_setting=variable("max_head_bytes"),
             head_lines=settings.max_head_lines,
-            head_lines_setting=variable("max_head_lines"),
             chunks=settings.max_chunks,
-            chunks_setting=variable("max_chunks"),
             upload_grace_seconds=settings.upload_grace_seconds,
             upload_bytes_per_second=settings.min_upload_bytes_per_second,
-            upload_setting=f"{variable('min_upload_bytes_per_second')}, {variable('upload_grace_seconds')}",
             write_seconds=settings.write_seconds,
             idle_seconds=settings.idle_seconds,
             connections=settings.max_connections,
-            connections_setting=variable("max_connections"),
         )
         farewell = Farewell(settings.drain_seconds, settings.graceful_seconds)
         work = partial(serve, app, listening, limits=limits, farewell=farewell, logging=logged, watched=True)

@@ -40,7 +40,7 @@ from app.gates.host import LOOPBACK_NAMES, is_loopback
 from app.gates.lines import write
 from app.gates.meters import Meters
 from app.settings import ImpossibleSettingsError, Settings, from_environment, limits, listed
-from app.spool import Intake, Spool
+from app.spool import Collector, Spool
 from app.variables import variable
 from app.web import problems
 
@@ -75,18 +75,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or from_environment()
     largest, setting = settings.max_json_bytes, variable("max_json_bytes")
     uploads = dict.fromkeys({*FORMATS} - {JSON}, (settings.max_upload_bytes, variable("max_upload_bytes")))
-    spool = Spool(settings.spool_directory, setting=variable("spool_directory"))
+    spool = Spool(settings.spool_directory)
     spool.sweep()
     capacity = Capacity(
         at_once=settings.computing_threads or settings.cores_for_each,
         waiting=settings.max_waiting,
         seconds=settings.computing_seconds,
-        waiting_setting=variable("max_waiting"),
-        seconds_setting=variable("computing_seconds"),
     )
     routers = (
         api.router(
-            Intake(spool, threshold_bytes=settings.spool_threshold_bytes, memory_bytes=settings.bodies_in_memory_bytes),
+            Collector(
+                spool, threshold_bytes=settings.spool_threshold_bytes, memory_bytes=settings.bodies_in_memory_bytes
+            ),
             Sizes(settings.max_samples, settings.max_features, settings.max_answer_bytes),
             max_json_depth=settings.max_json_depth,
             max_integer_digits=settings.max_integer_digits,
@@ -104,6 +104,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     version = version_of(Path(__file__).parents[1] / "pyproject.toml")
     meters = Meters(version)
     closed = (meters.observe, write)
+    origins = listed(settings.cors_origins)
     traces = telemetry(os.environ, settings.root_path)
     app = FastAPI(
         title=TITLE,
@@ -121,19 +122,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=[
             Middleware(BodyLimit, bytes=largest, setting=setting, others=uploads),
             Middleware(Headers),
-            *_origins(settings),
+            *([Middleware(Origins, origins=origins)] if origins else []),
             *([Middleware(Traced)] if traces else []),
             Middleware(Journal, route_of=routes_of(["/openapi.json", *filter(None, paths)]), closed=closed),
             _host(settings),
             *_access(settings),
-            Middleware(Silence, seconds=settings.silence_seconds, setting=variable("silence_seconds")),
+            Middleware(Silence, seconds=settings.silence_seconds),
             Middleware(
                 Inflation,
                 bytes=largest,
                 setting=setting,
                 others=uploads,
                 expansion=settings.max_expansion,
-                expansion_setting=variable("max_expansion"),
             ),
             Middleware(HeadAsGet),
             # A trace learns from the router which route it is about.
@@ -145,6 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.spool = spool
     app.state.meters = meters
     app.state.closed = closed
+    app.state.origins = origins
     app.state.traced = traces is not None
     for router in routers:
         app.include_router(router)
@@ -168,13 +169,7 @@ def _host(settings: Settings) -> Middleware:
     own = is_loopback(settings.host)
     names = listed(settings.allowed_hosts) or ([*LOOPBACK_NAMES, settings.host] if own else ["*"])
     probes = PROBES if own else PROBES | {METRICS}
-    return Middleware(OneHost, names=names, setting=variable("allowed_hosts"), probes=probes)
-
-
-def _origins(settings: Settings) -> list[Middleware]:
-    """Make the gate that lets pages of other sites read, if there is one."""
-    origins = listed(settings.cors_origins)
-    return [Middleware(Origins, origins=origins)] if origins else []
+    return Middleware(OneHost, names=names, probes=probes)
 
 
 def _access(settings: Settings) -> list[Middleware]:
@@ -186,7 +181,7 @@ def _access(settings: Settings) -> list[Middleware]:
         except UnusableTokensError as error:
             raise ImpossibleSettingsError([f"{variable('tokens_file')} is not possible: {error}"]) from None
     if settings.rate_per_minute:
-        rate = Rate(settings.rate_per_minute, setting=variable("rate_per_minute"))
+        rate = Rate(settings.rate_per_minute)
     return [Middleware(Access, tokens=tokens, rate=rate, opened=OPENED)] if tokens or rate else []
 
 

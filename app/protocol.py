@@ -26,7 +26,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from app.gates import BodyLimit, Headers, Journal
+from app.gates import BodyLimit, Headers, Journal, Origins
 from app.gates.asgi import App, Message, Receive, Scope, Send, declared_length
 from app.gates.entry import Entry
 from app.gates.landing import offer_landing
@@ -41,6 +41,7 @@ from app.problems import (
     RefusedError,
     out_of_memory,
 )
+from app.variables import variable
 
 __all__ = ["Limits", "StrictProtocol", "misfits", "strict_protocol"]
 
@@ -71,44 +72,30 @@ class Limits:
     ----------
     head_seconds
         How long the head of a request may take, from the connection or from the first byte after the last request.
-    head_setting
-        What an operator changes to allow more, for the problem.
     head_bytes, head_lines
         How large a head may be. The bytes of a head that is complete are those of its target and its headers; of one
         that is not, those that came. The same holds for what comes between two pieces of a body.
     chunks
         How many chunks a body may have.
-    head_bytes_setting, head_lines_setting, chunks_setting
-        Likewise, what an operator changes.
     upload_grace_seconds, upload_bytes_per_second
         How fast a body must have come on average, when it has taken that long.
-    upload_setting
-        What an operator changes to allow slower ones.
     write_seconds
         How long a client may take none of its answer; an eighth more at most.
     idle_seconds
         How long a connection may be idle between two requests; for ``uvicorn.Config(timeout_keep_alive=...)``.
     connections
         How many may be open.
-    connections_setting
-        What an operator changes to allow more.
     """
 
     head_seconds: float
-    head_setting: str
     head_bytes: int = 64 * 1024
     head_lines: int = 100
     chunks: int = 65_536
-    head_bytes_setting: str = ""
-    head_lines_setting: str = ""
-    chunks_setting: str = ""
     upload_grace_seconds: float = 30
     upload_bytes_per_second: float = 1024
-    upload_setting: str = ""
     write_seconds: float = 30
     idle_seconds: int = 75
     connections: int = 512
-    connections_setting: str = ""
 
 
 _VERSIONS: Final = ("1.1", "1.0")
@@ -135,6 +122,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     limits: Limits
     closed: Sequence[Callable[[Entry], None]]
+    origins: Sequence[str]
 
     def __init__(
         self,
@@ -306,9 +294,9 @@ class StrictProtocol(HttpToolsProtocol):
             self.plain_head = b"\r\n".join([*lines, b"", b""])
             return
         if self.crowded and not self.url.partition(b"?")[0].endswith(b"/healthz"):
-            detail = f"There are {self.limits.connections} connections already ({self.limits.connections_setting})."
+            detail = f"There are {self.limits.connections} connections already ({variable('max_connections')})."
             headers = {"Connection": "close", "Retry-After": "1"}
-            self.app = cast("Any", _refusing(Problem(OVER_CAPACITY, detail, headers=headers), self.closed))
+            self.app = cast("Any", self._refusing(Problem(OVER_CAPACITY, detail, headers=headers)))
         scope, framing = cast("Scope", self.scope), self.framing
         self.length = declared_length(scope) or 0
         framing.connection = self
@@ -330,7 +318,7 @@ class StrictProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         if self.chunks > self.limits.chunks:
-            most = f"{self.limits.chunks} chunks ({self.limits.chunks_setting})"
+            most = f"{self.limits.chunks} chunks ({variable('max_chunks')})"
             raise RefusedError(Problem(BODY_TOO_LARGE, f"A body may come in at most {most}."))
         self._count_body(len(body))
         self.moved = True
@@ -342,7 +330,8 @@ class StrictProtocol(HttpToolsProtocol):
         seconds, least = self.loop.time() - self.body_since, self.limits.upload_bytes_per_second
         if seconds > self.limits.upload_grace_seconds and self.body_bytes < seconds * least:
             detail = f"The body came at less than {least:g} bytes per second on average, over {seconds:.0f} s"
-            raise RefusedError(Problem(REQUEST_TIMEOUT, f"{detail} ({self.limits.upload_setting})."))
+            settings = f"{variable('min_upload_bytes_per_second')}, {variable('upload_grace_seconds')}"
+            raise RefusedError(Problem(REQUEST_TIMEOUT, f"{detail} ({settings})."))
 
     def on_message_complete(self) -> None:
         """End a request, unless it will be read again."""
@@ -370,7 +359,7 @@ class StrictProtocol(HttpToolsProtocol):
             self.shutdown()
         else:
             detail = f"The head of the request took more than {self.limits.head_seconds:g} s"
-            self._refuse(Problem(REQUEST_TIMEOUT, f"{detail} ({self.limits.head_setting})."), lingering=False)
+            self._refuse(Problem(REQUEST_TIMEOUT, f"{detail} ({variable('head_seconds')})."), lingering=False)
 
     # Room for connections
     @property
@@ -438,10 +427,10 @@ class StrictProtocol(HttpToolsProtocol):
         )
 
     def _too_much(self) -> Problem:
-        most = f"{self.limits.head_bytes} bytes ({self.limits.head_bytes_setting})"
+        most = f"{self.limits.head_bytes} bytes ({variable('max_head_bytes')})"
         if self.at is _At.HEAD and len(self.url) * 2 > self.limits.head_bytes:
             return Problem(INVALID_REQUEST, f"The request line is too long; a whole head may have {most}.")
-        lines = f"{self.limits.head_lines} ({self.limits.head_lines_setting})"
+        lines = f"{self.limits.head_lines} ({variable('max_head_lines')})"
         return Problem(HEAD_TOO_LARGE, f"The lines before or behind a body may have {most}, and there may be {lines}.")
 
     def _refuse(self, problem: Problem, *, lingering: bool = True) -> None:
@@ -462,15 +451,29 @@ class StrictProtocol(HttpToolsProtocol):
             self.framing.problem = closing
             self.cycle.message_event.set()
             return
-        # A request in place of the one that cannot be read; of that one only the method may matter, since HEAD wants no
-        # body, and it is known if it was read.
+        # A request in place of the one that cannot be read. Of that one, as far as it was read, the method may matter,
+        # since HEAD wants no body, and the origin, whose page could otherwise not read why.
         readable = self.at is _At.HEAD and self.url != b""
+        origins = [line for line in self.headers if line[0] == b"origin"] if readable else []
         super().on_message_begin()
         self.url = b"/"
+        self.headers += origins
         self.headers += [(b"transfer-encoding", b"chunked")] if lingering else []
-        self.app = cast("Any", _refusing(closing, self.closed))
+        self.app = cast("Any", self._refusing(closing))
         super().on_headers_complete()
         self.scope["method"] = self.scope["method"] if readable else "GET"
+
+    def _refusing(self, problem: Problem) -> App:
+        """Make an application that refuses what it is asked, and listens for a while if any body may come.
+
+        It is dressed as the answers of the application itself are; the order of the gates is in `app.main`.
+        """
+
+        async def refuse(_scope: Scope, _receive: Receive, _send: Send) -> None:
+            raise RefusedError(problem)
+
+        told = Journal(refuse, closed=self.closed)
+        return BodyLimit(Headers(Origins(told, origins=self.origins) if self.origins else told), bytes=0, setting="")
 
 
 def _parser(protocol: HttpToolsProtocol) -> httptools.HttpRequestParser:
@@ -529,7 +532,7 @@ class _Reader(asyncio.BufferedProtocol):
 
 
 def strict_protocol(
-    limits: Limits, closed: Sequence[Callable[[Entry], None]] = ()
+    limits: Limits, closed: Sequence[Callable[[Entry], None]] = (), origins: Sequence[str] = ()
 ) -> Callable[..., asyncio.BaseProtocol]:
     """Make what makes connections, for ``uvicorn.Config(http=...)``.
 
@@ -539,8 +542,10 @@ def strict_protocol(
         What a client may ask for.
     closed
         What is done with the entry of a request that is refused here, as in `Journal`.
+    origins
+        Whose pages may read what is refused here, as in `Origins`; by default none.
     """
-    protocol = type("StrictProtocol", (StrictProtocol,), {"limits": limits, "closed": closed})
+    protocol = type("StrictProtocol", (StrictProtocol,), {"limits": limits, "closed": closed, "origins": origins})
 
     def connection(**circumstances: Any) -> _Reader:  # noqa: ANN401 - as uvicorn gives them
         return _Reader(protocol(**circumstances))
@@ -625,15 +630,6 @@ class _Framed:
             await send(message)
 
         await self.app(scope, receive_framed, send_framed)
-
-
-def _refusing(problem: Problem, closed: Sequence[Callable[[Entry], None]]) -> App:
-    """Make an application that refuses what it is asked, and listens for a while if a body of any length may come."""
-
-    async def refuse(_scope: Scope, _receive: Receive, _send: Send) -> None:
-        raise RefusedError(problem)
-
-    return BodyLimit(Headers(Journal(refuse, closed=closed)), bytes=0, setting="")
 
 
 _METHODS: Final = (

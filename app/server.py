@@ -158,7 +158,8 @@ def serve(  # noqa: PLR0913 - what a process that serves is handed
         )
     config = uvicorn.Config(
         app,
-        http=cast("Any", strict_protocol(limits, app.state.closed)),  # a class is wanted, and just called
+        # A class is wanted, and just called.
+        http=cast("Any", strict_protocol(limits, app.state.closed, app.state.origins)),
         loop="auto" if sys.platform == "win32" else "uvloop",
         ws="none",
         lifespan="on" if app.state.traced else "off",  # where FastAPI begins and ends its traces

@@ -13,12 +13,15 @@ import msgspec
 
 from benchmarks.servers import ROOT
 
-__all__ = ["Machine", "this_machine"]
+__all__ = ["Machine", "commit_of", "this_machine"]
 
 _PACKAGES: Final = (
     *("numpy", "msgspec", "orjson", "pysimdjson", "zlib-ng", "fastapi", "starlette"),
     *("pydantic", "uvicorn", "httptools", "uvloop"),
 )
+
+_MEASURED: Final = ("app", "benchmarks", "pyproject.toml", "requirements")
+"""What decides about the figures: what runs, what measures it, and what both are installed with."""
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -50,7 +53,7 @@ def this_machine(packages: Sequence[str] = _PACKAGES) -> Machine:
             continue
     return Machine(
         day=datetime.now(UTC).date().isoformat(),
-        commit=_commit(),
+        commit=commit_of(ROOT),
         processor=_processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
@@ -70,11 +73,29 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _commit() -> str:
-    """Name the commit that is checked out; empty where git does not know."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=9"]
+def commit_of(root: Path) -> str:
+    """Name the commit that is checked out, with ``-dirty`` behind it where what is measured is not what is committed.
+
+    The results are not looked at: a run writes its own, and would make the next one dirty.
+
+    Parameters
+    ----------
+    root
+        The working tree.
+
+    Returns
+    -------
+    str
+        Empty where git does not know.
+    """
+    name = _git(root, "describe", "--always", "--abbrev=9")
+    return f"{name}-dirty" if name and _git(root, "status", "--porcelain", "--", *_MEASURED) else name
+
+
+def _git(root: Path, *words: str) -> str:
+    """Ask git; it says nothing where it is not installed, or where there is no repository."""
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603, S607 - ours
     except OSError:
         return ""
     return done.stdout.strip()

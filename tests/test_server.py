@@ -69,7 +69,7 @@ def served(visit: Callable[[int], None], farewell: Farewell, **settings: Any) ->
         visiting = threads.submit(run)
         visiting.add_done_callback(lambda _: end())
         logged = configuration("warning", "text")
-        serve(app, listening, limits=Limits(PATIENCE, "a"), farewell=farewell, logging=logged)
+        serve(app, listening, limits=Limits(PATIENCE), farewell=farewell, logging=logged)
         ended = time.monotonic()
         visiting.result(PATIENCE)
     return ended

@@ -10,13 +10,13 @@ from app.api.capacity import Capacity
 from app.api.sizes import Sizes
 from app.engines.local import Threads
 from app.settings import Limit
-from app.spool import Intake
+from app.spool import Collector
 
 __all__ = ["router"]
 
 
 def router(  # noqa: PLR0913 - what all endpoints together are handed
-    intake: Intake,
+    collector: Collector,
     sizes: Sizes,
     *,
     max_json_depth: int,
@@ -32,7 +32,7 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
 
     Parameters
     ----------
-    intake
+    collector
         How bodies are taken in.
     sizes
         How large batches and answers may be.
@@ -62,7 +62,7 @@ def router(  # noqa: PLR0913 - what all endpoints together are handed
     }
     made = APIRouter()
     for endpoint in (loss, identify):
-        made.include_router(endpoint.router(told, capacity, intake))
+        made.include_router(endpoint.router(told, capacity, collector))
     made.include_router(catalogue.router())
     made.include_router(conventions.router())
     made.include_router(limits.router(listed_limits))

@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 
 from app.losses.checkpoint import Checkpoint
 from app.problems import COMPUTING_TOO_LONG, NOT_READY, OVER_CAPACITY, Kind, Problem, RefusedError
+from app.variables import variable
 
 __all__ = ["Capacity", "StoppedError"]
 
@@ -57,18 +58,12 @@ class Capacity:
         How many more requests may wait; fewer where they would wait for more than twice the usual service time.
     seconds
         How long one computation may take.
-    waiting_setting, seconds_setting
-        What an operator changes to allow more, for the problems.
     """
 
-    def __init__(
-        self, *, at_once: int, waiting: int, seconds: float, waiting_setting: str, seconds_setting: str
-    ) -> None:
+    def __init__(self, *, at_once: int, waiting: int, seconds: float) -> None:
         self.at_once = at_once
         self.waiting = waiting
         self.seconds = seconds
-        self.waiting_setting = waiting_setting
-        self.seconds_setting = seconds_setting
         self._average: float | None = None
         self._running: dict[_Job[Any], asyncio.TimerHandle] = {}
         self._queue: deque[_Job[Any]] = deque()
@@ -108,7 +103,7 @@ class Capacity:
         if not self.has_room and len(self._queue) >= self._places():
             detail = (
                 f"{len(self._running)} requests are computed and {len(self._queue)} wait, which is all that the service"
-                f" takes at its present pace ({self.waiting_setting})."
+                f" takes at its present pace ({variable('max_waiting')})."
             )
             raise self._refusal(OVER_CAPACITY, detail)
 
@@ -201,7 +196,7 @@ class Capacity:
 
     def _too_long(self, job: "_Job[Any]") -> None:
         """Give a job up that has had its time; the thread is free when the work has noticed."""
-        detail = f"The computation took more than {self.seconds:g} s ({self.seconds_setting})."
+        detail = f"The computation took more than {self.seconds:g} s ({variable('computing_seconds')})."
         self._learn(self.seconds)  # at least
         job.give_up(self._refusal(COMPUTING_TOO_LONG, detail))
 

@@ -19,7 +19,7 @@ from app.gates.asgi import declared_length
 from app.gates.entry import entry_of
 from app.gates.landing import landing_of
 from app.losses import Checkpoint
-from app.spool import Intake
+from app.spool import Collector
 
 __all__ = ["exchanged"]
 
@@ -29,7 +29,7 @@ async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
     answer: Callable[..., bytes],
     limits: Mapping[str, Any],
     capacity: Capacity,
-    intake: Intake,
+    collector: Collector,
     *,
     with_brief: bool = False,
 ) -> Response:
@@ -46,7 +46,7 @@ async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
         What `answer` is told besides: the limits of bodies, and the engine.
     capacity
         Lets so many requests be decoded, computed and written at once; of the others some wait.
-    intake
+    collector
         How the body is taken in.
     with_brief
         Whether there are brief bodies; see `app.api.brief`.
@@ -54,17 +54,17 @@ async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
     Raises
     ------
     RefusedError
-        As `received`, `accepted`, `Intake.collected` and `Capacity.run`; whatever `answer` raises passes through.
+        As `received`, `accepted`, `Collector.collected` and `Capacity.run`; whatever `answer` raises passes through.
     ClientDisconnect
         The client has left.
     """
     query = request.scope["query_string"].decode("utf-8", "replace")
     source, target = received(request.headers, query), accepted(request.headers)
     capacity.check()  # before a body is read that would be refused
-    workspace = intake.workspace()
+    workspace = collector.workspace()
     try:
         length, land = declared_length(request.scope) or 0, landing_of(request.scope)
-        body = await intake.collected(request.stream(), workspace, length, land)
+        body = await collector.collected(request.stream(), workspace, length, land)
         if with_brief and capacity.has_room and is_brief(body, source.media_type, query):
             formats = timed(entry_of(request.scope).stages, source, target)
             with suppress(LongError):
@@ -77,5 +77,5 @@ async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
 
             content = await capacity.run(partial(workspace.through, whole), request.receive)
     finally:
-        await intake.give_back(workspace)
+        await collector.give_back(workspace)
     return Response(content, media_type=target.media_type)

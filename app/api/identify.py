@@ -57,7 +57,7 @@ from app.losses.identify import (
     readings,
 )
 from app.losses.refusals import refusal, sentence
-from app.spool import Intake
+from app.spool import Collector
 
 __all__ = [
     "MOST_BATCHES",
@@ -596,7 +596,7 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def router(limits: Mapping[str, Any], capacity: Capacity, intake: Intake) -> APIRouter:
+def router(limits: Mapping[str, Any], capacity: Capacity, collector: Collector) -> APIRouter:
     """Make the route.
 
     Parameters
@@ -605,13 +605,13 @@ def router(limits: Mapping[str, Any], capacity: Capacity, intake: Intake) -> API
         What `answer` is told of the limits of bodies.
     capacity
         Lets so many requests be decoded, computed and written at once; of the others some wait.
-    intake
+    collector
         How bodies are taken in.
     """
     made = APIRouter(tags=["loss"], route_class=DirectRoute)
 
     async def identify_loss(request: Request) -> Response:
-        return await exchanged(request, answer, limits, capacity, intake)
+        return await exchanged(request, answer, limits, capacity, collector)
 
     made.add_api_route(
         "/loss/identify",

@@ -22,7 +22,7 @@ from app.formats import Format
 from app.formats.scratch import Body
 from app.losses import Batch, Checkpoint, go_on
 from app.losses.collapse import LARGEST_SPECTRUM
-from app.spool import Intake
+from app.spool import Collector
 
 __all__ = ["answer", "router"]
 
@@ -90,7 +90,7 @@ def answer(  # noqa: PLR0913 - what there is to know
         return target.encode(dress(batch, objective, options.include, engine, checkpoint, max_spectrum=max_spectrum))
 
 
-def router(limits: Mapping[str, Any], capacity: Capacity, intake: Intake) -> APIRouter:
+def router(limits: Mapping[str, Any], capacity: Capacity, collector: Collector) -> APIRouter:
     """Make the route.
 
     Parameters
@@ -99,13 +99,13 @@ def router(limits: Mapping[str, Any], capacity: Capacity, intake: Intake) -> API
         What `answer` is told of the limits of bodies.
     capacity
         Lets so many requests be decoded, computed and written at once; of the others some wait.
-    intake
+    collector
         How bodies are taken in.
     """
     made = APIRouter(tags=["loss"], route_class=DirectRoute)
 
     async def loss(request: Request) -> Response:
-        return await exchanged(request, answer, limits, capacity, intake, with_brief=True)
+        return await exchanged(request, answer, limits, capacity, collector, with_brief=True)
 
     made.add_api_route(
         "/loss",

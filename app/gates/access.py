@@ -16,6 +16,7 @@ from typing import Final
 from app.gates.asgi import App, Receive, Scope, Send, header_values
 from app.gates.entry import entry_of
 from app.problems import TOO_MANY_REQUESTS, UNAUTHORIZED, Problem, RefusedError
+from app.variables import variable
 
 __all__ = ["Access", "Rate", "Tokens", "UnusableTokensError"]
 
@@ -150,15 +151,12 @@ class Rate:
     ----------
     per_minute
         How many requests.
-    setting
-        What an operator changes to allow more, for the problem.
     clock
         Tells seconds.
     """
 
-    def __init__(self, per_minute: int, *, setting: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.per_minute = per_minute
-        self.setting = setting
         self._interval = SECONDS / per_minute
         self._clock = clock
         self._spread_until: OrderedDict[str, float] = OrderedDict()
@@ -177,7 +175,8 @@ class Rate:
         wait = until - now - (SECONDS - self._interval) - 1e-6
         if wait > 0:
             seconds = math.ceil(wait)
-            detail = f"One client may send {self.per_minute} requests a minute ({self.setting}); wait {seconds} s."
+            most = f"{self.per_minute} requests a minute ({variable('rate_per_minute')})"
+            detail = f"One client may send {most}; wait {seconds} s."
             raise RefusedError(Problem(TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(seconds)}))
         self._spread_until[client] = until + self._interval
         self._spread_until.move_to_end(client)

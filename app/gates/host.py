@@ -7,6 +7,7 @@ from typing import Final
 
 from app.gates.asgi import App, Receive, Scope, Send, header_values, path_of
 from app.problems import BAD_HOST, Problem, RefusedError
+from app.variables import variable
 
 __all__ = ["LOOPBACK_NAMES", "OneHost", "is_loopback"]
 
@@ -39,21 +40,16 @@ class OneHost:
         What comes next.
     names
         Ours, without ports: ``*.example.org`` is every name below, ``*`` any.
-    setting
-        What an operator changes to add one, for the problem.
     probes
         Paths that are answered whatever the one host is: probes ask by the address of a container.
     """
 
-    def __init__(
-        self, app: App, *, names: Iterable[str] = ("*",), setting: str = "", probes: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, app: App, *, names: Iterable[str] = ("*",), probes: frozenset[str] = frozenset()) -> None:
         self.app = app
         ours = [name.lower() for name in names]
         self.any = "*" in ours
         self.names = frozenset(name for name in ours if not name.startswith("*"))
         self.endings = tuple(name[1:] for name in ours if name.startswith("*."))
-        self.setting = setting
         self.probes = probes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +64,7 @@ class OneHost:
                     Problem(BAD_HOST, "The Host header is not one host, with a port or without; that is wanted.")
                 )
             if not (self.any or self._is_ours(host[1].decode("ascii")) or path_of(scope) in self.probes):
-                detail = f"The Host header is not a name of this service ({self.setting} lists them)."
+                detail = f"The Host header is not a name of this service ({variable('allowed_hosts')} lists them)."
                 raise RefusedError(Problem(BAD_HOST, detail))
         await self.app(scope, receive, send)
 

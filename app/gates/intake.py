@@ -21,6 +21,7 @@ from app.problems import (
     Problem,
     RefusedError,
 )
+from app.variables import variable
 
 __all__ = ["BodyLimit", "Inflation"]
 
@@ -151,9 +152,8 @@ class Inflation:
         What an operator changes to raise it, for the problem.
     others
         Both, for media types that have a limit of their own.
-    expansion, expansion_setting
-        How many times its compressed size a body may inflate to beyond `FREE_BYTES`, and what an operator changes to
-        raise that.
+    expansion
+        How many times its compressed size a body may inflate to beyond `FREE_BYTES`.
     library
         Inflates; it is for tests to give zlib where there is a faster one.
     """
@@ -166,7 +166,6 @@ class Inflation:
         setting: str,
         others: Limits = NO_OTHERS,
         expansion: int = MOST_EXPANSION,
-        expansion_setting: str = "",
         library: Library = FASTEST,
     ) -> None:
         self.app = app
@@ -174,7 +173,6 @@ class Inflation:
         self.setting = setting
         self.others = others
         self.expansion = expansion
-        self.expansion_setting = expansion_setting
         self.library = library
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -186,7 +184,7 @@ class Inflation:
             await self.app(scope, receive, send)
             return
         limit = _limit(scope, self.others, (self.bytes, self.setting))
-        stream = _GzipStream(*limit, self.expansion, self.expansion_setting, self.library)
+        stream = _GzipStream(*limit, self.expansion, self.library)
 
         async def receive_inflated() -> Message:
             if wanted not in ([b"gzip"], [b"x-gzip"]):
@@ -216,8 +214,8 @@ class _GzipStream:
         How many bytes it may inflate to.
     setting
         What an operator changes to raise the limit.
-    expansion, expansion_setting
-        Likewise, for how many times its compressed size it may inflate to.
+    expansion
+        How many times its compressed size it may inflate to.
     library
         Inflates it.
 
@@ -231,11 +229,10 @@ class _GzipStream:
         Whether all of it has been inflated.
     """
 
-    def __init__(self, limit: int, setting: str, expansion: int, expansion_setting: str, library: Library) -> None:
+    def __init__(self, limit: int, setting: str, expansion: int, library: Library) -> None:
         self.limit = limit
         self.setting = setting
         self.expansion = expansion
-        self.expansion_setting = expansion_setting
         self.library = library
         self.complete = False
         self.finished = False
@@ -282,8 +279,7 @@ class _GzipStream:
                 raise _too_large(self.limit, self.setting, "What a body inflates to")
             if self.written > max(FREE_BYTES, self.expansion * self.read):
                 detail = f"A body may inflate to at most {self.expansion} times its compressed size"
-                named = f" ({self.expansion_setting})" if self.expansion_setting else ""
-                detail = f"{detail} beyond {FREE_BYTES} bytes{named}; send it as it is."
+                detail = f"{detail} beyond {FREE_BYTES} bytes ({variable('max_expansion')}); send it as it is."
                 raise RefusedError(Problem(BODY_TOO_LARGE, detail))
             if self.member.eof:
                 self.rest, self.member = self.member.unused_data, None

@@ -9,6 +9,7 @@ import asyncio
 
 from app.gates.asgi import App, Message, Receive, Scope, Send
 from app.problems import REQUEST_TIMEOUT, Problem, RefusedError
+from app.variables import variable
 
 __all__ = ["Silence"]
 
@@ -26,14 +27,11 @@ class Silence:
         What comes next.
     seconds
         How long the next piece of a body may take.
-    setting
-        What an operator changes to allow more, for the problem.
     """
 
-    def __init__(self, app: App, *, seconds: float, setting: str) -> None:
+    def __init__(self, app: App, *, seconds: float) -> None:
         self.app = app
         self.seconds = seconds
-        self.setting = setting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -50,7 +48,7 @@ class Silence:
                 async with asyncio.timeout(self.seconds):
                     message = await receive()
             except TimeoutError:
-                detail = f"Nothing of the body arrived for {self.seconds:g} s ({self.setting})."
+                detail = f"Nothing of the body arrived for {self.seconds:g} s ({variable('silence_seconds')})."
                 raise RefusedError(Problem(REQUEST_TIMEOUT, detail, headers={"Connection": "close"})) from None
             complete = not message.get("more_body", False)
             return message

@@ -1,7 +1,7 @@
 """Where bodies lie that are too large for memory: files without a name, mapped, and given back whatever happens."""
 
-from app.spool.collect import Intake
+from app.spool.collect import Collector
 from app.spool.files import SHARE_PERCENT, Spool, SpoolFile
 from app.spool.workspace import Allowance, Workspace
 
-__all__ = ["SHARE_PERCENT", "Allowance", "Intake", "Spool", "SpoolFile", "Workspace"]
+__all__ = ["SHARE_PERCENT", "Allowance", "Collector", "Spool", "SpoolFile", "Workspace"]

@@ -14,7 +14,7 @@ from app.spool.files import Spool, SpoolFile
 from app.spool.tidy import Tidy
 from app.spool.workspace import Allowance, Workspace
 
-__all__ = ["Intake"]
+__all__ = ["Collector"]
 
 PIECE_BYTES: Final = 2**18
 """How much is collected before it is written, since each hop to a thread costs as much as writing half of it;
@@ -34,7 +34,7 @@ _unwritten.argtypes = [ctypes.c_char_p, ctypes.c_ssize_t]
 T = TypeVar("T")
 
 
-class Intake:
+class Collector:
     """How bodies are taken in: how much of them is in memory, and where the rest goes.
 
     Parameters

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from app.problems import BODY_TOO_LARGE, SPOOL_FULL, Problem, RefusedError, out_of_memory
+from app.variables import variable
 
 __all__ = ["SHARE_PERCENT", "Spool", "SpoolFile"]
 
@@ -44,13 +45,10 @@ class Spool:
     ----------
     directory
         Which one; empty for the system's own directory for temporary files.
-    setting
-        What an operator changes to have another, for problems.
     """
 
-    def __init__(self, directory: str, *, setting: str) -> None:
+    def __init__(self, directory: str) -> None:
         self._directory = directory
-        self._setting = setting
 
     def sweep(self) -> int:
         """Remove what a process that was killed has left behind, and say how many files that were.
@@ -94,7 +92,7 @@ class Spool:
         detail = "The body, or what it inflates to, is larger than half of the room that is left for bodies"
         # The header says that the room may be there later: others may have it now.
         headers = {"Retry-After": str(_RETRY_SECONDS)}
-        return RefusedError(Problem(BODY_TOO_LARGE, f"{detail} ({self._setting}).", headers=headers))
+        return RefusedError(Problem(BODY_TOO_LARGE, f"{detail} ({variable('spool_directory')}).", headers=headers))
 
     def create(self) -> "SpoolFile":
         """Make an empty file.
@@ -140,10 +138,11 @@ class Spool:
             if error.errno == errno.ENOMEM:  # for a map, say: a directory with more room would not mend it
                 log.warning("no memory for a body: %s", name)
                 raise RefusedError(out_of_memory()) from None
-            log.warning("no room for a body (%s): %s", self._setting, name)
+            setting = variable("spool_directory")
+            log.warning("no room for a body (%s): %s", setting, name)
             detail = "There is no room left where bodies are kept; send the request again in a few seconds"
             headers = {"Retry-After": str(_RETRY_SECONDS)}
-            raise RefusedError(Problem(SPOOL_FULL, f"{detail} ({self._setting}).", headers=headers)) from None
+            raise RefusedError(Problem(SPOOL_FULL, f"{detail} ({setting}).", headers=headers)) from None
 
 
 def _reserve(descriptor: int, count: int) -> None:

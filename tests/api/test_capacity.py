@@ -23,9 +23,7 @@ PATIENCE = 20
 
 
 def a_capacity(at_once: int = 1, waiting: int = 1, seconds: float = PATIENCE) -> Capacity:
-    return Capacity(
-        at_once=at_once, waiting=waiting, seconds=seconds, waiting_setting="A_WAITING", seconds_setting="A_SECONDS"
-    )
+    return Capacity(at_once=at_once, waiting=waiting, seconds=seconds)
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -209,7 +207,7 @@ def test_one_waits_and_the_next_is_refused() -> None:
             slug, detail, retry = refusal_of(caught.value)
             assert (slug, retry) == ("over-capacity", 1)
             assert "1 requests are computed and 1 wait" in detail
-            assert "A_WAITING" in detail
+            assert "(LOSSGRID_MAX_WAITING)" in detail
         assert not second.begun.is_set()
         first.go.set()
         assert await running == "done"
@@ -326,7 +324,7 @@ def test_a_computation_has_a_deadline_which_is_not_that_of_waiting() -> None:
             await running
         slug, detail, retry = refusal_of(caught.value)
         assert (slug, retry) == ("computing-too-long", 1)
-        assert "0.2 s (A_SECONDS)" in detail
+        assert "0.2 s (LOSSGRID_COMPUTING_SECONDS)" in detail
         await until(work.stopped.is_set)
         await until(second.begun.is_set)
         second.go.set()

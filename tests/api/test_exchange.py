@@ -69,7 +69,7 @@ def spooling(tmp_path: Path) -> Iterator[InProcess]:
 
 
 def test_what_is_left_would_be_found(tmp_path: Path) -> None:
-    spool = Spool(str(tmp_path), setting="")
+    spool = Spool(str(tmp_path))
     file, room = spool.create(), spool.room(5)
     assert left(tmp_path) == 3  # a map has a descriptor of its own
     file.close()

@@ -65,7 +65,7 @@ def port(work: Endless) -> Iterator[int]:
     """Serve with room for one that computes and one that waits."""
     app = create_app(Settings(computing_threads=1, max_waiting=1, allowed_hosts="*"))
     work.capacity = app.state.capacity
-    with serving(app, Limits(20, "a")) as found:
+    with serving(app, Limits(20)) as found:
         yield found
         work.go.set()
 
@@ -118,7 +118,7 @@ def test_who_sends_the_next_request_has_not_left(port: int, work: Endless) -> No
 
 
 def test_a_computation_that_takes_too_long_is_refused_and_stopped(work: Endless) -> None:
-    with serving(create_app(Settings(computing_seconds=1, allowed_hosts="*")), Limits(20, "a")) as port:
+    with serving(create_app(Settings(computing_seconds=1, allowed_hosts="*")), Limits(20)) as port:
         connection = connect(port, POST)
         assert work.begun.acquire(timeout=PATIENCE)
         assert work.stopped.acquire(timeout=PATIENCE)

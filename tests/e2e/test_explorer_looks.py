@@ -70,6 +70,55 @@ def test_the_explorer_fits_a_phone(server: Running, page: Page, view: str, scree
     screenshot(f"explorer-{view.replace(' ', '-')}-phone")
 
 
+OUTSIDE = """() => {
+  const found = [];
+  for (const box of document.querySelectorAll("#grid label, #grid th, .chip, .sources button, .plate .what, .total")) {
+    const { left, right } = box.getBoundingClientRect();
+    if (left === right) continue;
+    const range = document.createRange();
+    range.selectNodeContents(box);
+    const out = [...range.getClientRects()].some(
+      text => text.width > 1 && (text.left < left - 0.5 || text.right > right + 0.5),
+    );
+    const cut = left < 0 || right > innerWidth + 0.5 || box.scrollWidth > box.clientWidth + 1;
+    if (out || cut) found.push(box.textContent);
+  }
+  return found;
+}"""
+"""Names what has text that sticks out of its box, is cut off, or lies beyond the window's edge."""
+
+LONG = {
+    "a VAE": f"variant={VERSION_2}",
+    "a small beta": "beta=0.0001234",
+    "a large beta": "beta=987.6",
+    "an autoencoder": "sample=question_100x90&variant=mean_mean",
+    "small numbers": "sample=numbers&x=0,1;2,3&y=0.01,1.01;2.01,3.01&mu=0.01;0.02&logvar=0;0&beta=0.123",
+}
+"""Views with numbers that are long."""
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("view", LONG)
+def test_no_text_sticks_out(server: Running, page: Page, view: str, width: int, screenshot: Screenshot) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, server, LONG[view])
+    assert page.evaluate(OUTSIDE) == []
+    page.locator("#cells").scroll_into_view_if_needed()
+    screenshot(f"explorer-{view.replace(' ', '-')}-{width}")
+
+
+@pytest.mark.parametrize("view", LONG)
+def test_the_cells_of_the_grid_are_alike_on_a_phone(server: Running, page: Page, view: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 780})
+    opened(page, server, LONG[view])
+    sizes = page.locator("#grid label").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect()).map(box => [Math.round(box.width), Math.round(box.height)])"
+    )
+    assert len(sizes) == 16 or view == "an autoencoder"
+    assert max(width for width, _ in sizes) - min(width for width, _ in sizes) <= 1
+    assert len({height for _, height in sizes}) == 1  # each number on a line of its own
+
+
 def test_larger_letters_do_not_break_it(server: Running, page: Page) -> None:
     page.set_viewport_size({"width": 800, "height": 900})
     opened(page, server)

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Screenshot
-from tests.e2e.explorer import VERSION_1, VERSION_2, cell, choose, opened, settled, total, totals, until
+from tests.e2e.explorer import VERSION_1, VERSION_2, cell, choose, opened, settled, total, totals, until, visited
 from tests.e2e.process import Running
 
 pytestmark = pytest.mark.browser
@@ -171,6 +171,31 @@ def test_numbers_are_typed_and_fit_into_the_link(server: Running, digits: Page) 
     opened(page, server, link.partition("#")[2])
     assert totals(page)["mean_mean"] == 3.5
     expect(page.get_by_label("x, the targets")).to_have_value("0, 1\n2, 3")
+
+
+@pytest.mark.parametrize("typed", ["3\n1", "3, 1", "3 1", "[3, 1]"], ids=["lines", "one line", "blanks", "JSON"])
+def test_weights_of_samples_are_typed_and_fit_into_the_link(server: Running, digits: Page, typed: str) -> None:
+    page = digits
+    opened(page, server, "sample=numbers&x=0,1;2,3&y=1,1;0,0")
+    assert totals(page)["sum_mean"] == (1 + 13) / 2
+    page.get_by_label("weights, if samples differ").fill(typed)
+    page.get_by_role("button", name="Use these numbers").click()
+    expect(page.locator("#total strong")).to_have_text("4")
+    assert totals(page) == {"sum_mean": 4, "mean_mean": 2, "sum_sum": 16, "mean_sum": 8}
+    expect(page.locator("#code")).to_contain_text('"sample_weight": [3,1]')
+    link = page.url.partition("#")[2]
+    assert "&sample_weight=" in link
+    opened(page, server, link)
+    assert totals(page)["sum_mean"] == 4
+    expect(page.get_by_label("weights, if samples differ")).to_have_value(re.compile("3"))
+    page.get_by_role("button", name="Handwritten digits").click()
+    expect(page).not_to_have_url(re.compile("sample_weight"))
+
+
+def test_a_weight_that_cannot_be_is_named(server: Running, page: Page, complaints: list[str]) -> None:
+    visited(page, server, "sample=numbers&x=0,1;2,3&y=1,1;0,0&sample_weight=1,-1")
+    expect(page.locator("#problem")).to_contain_text("sample_weight[1]")
+    complaints.clear()
 
 
 def test_the_numbers_that_the_form_begins_with_are_checked_in_the_head(digits: Page) -> None:

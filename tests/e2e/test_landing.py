@@ -208,7 +208,8 @@ def test_a_body_on_its_way_to_its_place_may_not_be_too_slow_either() -> None:
                 break
             connection.sendall(piece)
         (answer,) = answers(b"".join(iter(lambda: connection.recv(65536), b"")))
-    assert "AN_UPLOAD" in assert_refused(answer, 408, "request-timeout")
+    detail = assert_refused(answer, 408, "request-timeout")
+    assert detail.endswith("(LOSSGRID_MIN_UPLOAD_BYTES_PER_SECOND, LOSSGRID_UPLOAD_GRACE_SECONDS).")
 
 
 def test_nor_may_it_stall() -> None:

@@ -78,7 +78,7 @@ def port() -> Iterator[int]:
     """Serve the application with short deadlines."""
     with (
         pytest.MonkeyPatch.context() as patch,
-        serving(create_app(Settings(allowed_hosts="*")), Limits(HEAD_SECONDS, "LOSSGRID_HEAD_SECONDS")) as found,
+        serving(create_app(Settings(allowed_hosts="*")), Limits(HEAD_SECONDS)) as found,
     ):
         patch.setattr("app.gates.intake.LINGER_SECONDS", 0.3)
         yield found
@@ -366,7 +366,7 @@ def test_trailers_are_no_headers() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": names})
 
-    with serving(telling, Limits(HEAD_SECONDS, "LOSSGRID_HEAD_SECONDS")) as port:
+    with serving(telling, Limits(HEAD_SECONDS)) as port:
         found, _ = talk(port, CHUNKED, b"1\r\n \r\n0\r\nHost: b\r\nX-Forwarded-Prefix: /b\r\n\r\n" + HEALTH)
     assert [body for _, _, body in found] == [b"host content-type transfer-encoding", b"host"]
 
@@ -394,7 +394,7 @@ def test_bad_chunks_behind_the_answer_close_the_connection() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
-    with serving(hasty, Limits(HEAD_SECONDS, "LOSSGRID_HEAD_SECONDS")) as port:
+    with serving(hasty, Limits(HEAD_SECONDS)) as port:
         found, seconds = talk(port, CHUNKED, b"xyz\r\n" + HEALTH)
     assert statuses(found) == [200]
     assert seconds < KEEP_ALIVE_SECONDS
@@ -473,7 +473,7 @@ def test_what_comes_behind_a_slow_request_waits_for_its_answer(
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
-    with serving(slow, Limits(0.3, "LOSSGRID_HEAD_SECONDS")) as port:
+    with serving(slow, Limits(0.3)) as port:
         found, seconds = talk(port, HEALTH, behind)
     assert statuses(found) == wanted
     assert found[0][2] == b"ok"
@@ -521,7 +521,7 @@ def test_another_uvicorn_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> Non
     assert {"Protocol.transport", "Protocol.on_url", "Cycle.response_complete"} <= set(lacking)
     assert not {"Protocol.app", "Cycle.message_event"} & set(lacking)
     monkeypatch.setattr("app.server.misfits", lambda: lacking)
-    app, limits, farewell = create_app(), Limits(8, "a"), app_server.Farewell(0, 1)
+    app, limits, farewell = create_app(), Limits(8), app_server.Farewell(0, 1)
     with socket.socket() as listening, pytest.raises(SystemExit) as end:
         app_server.serve(app, listening, limits=limits, farewell=farewell, logging=configuration("info", "text"))
     assert "Protocol.transport" in str(end.value)

@@ -116,7 +116,7 @@ def test_who_has_none_is_told_what_is_wanted(tokens: Tokens, authorization: str 
     ],
 )
 def test_what_is_open_may_be_read_without(tokens: Tokens, method: str, path: str, status: int) -> None:
-    assert asked(tokens, Rate(1, setting="RATE"), method=method, path=path)[0].status == status
+    assert asked(tokens, Rate(1), method=method, path=path)[0].status == status
 
 
 def test_without_a_journal_the_gate_works_as_well(tokens: Tokens) -> None:
@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_used_any_more_changes_nothing(
 
 @pytest.mark.parametrize("per_minute", [1, 7, 60, 1000])
 def test_a_minutes_requests_may_come_at_once_and_no_more(clock: Clock, per_minute: int) -> None:
-    rate = Rate(per_minute, setting="RATE", clock=clock)
+    rate = Rate(per_minute, clock=clock)
     for _ in range(per_minute):
         rate.take("a")
     with pytest.raises(RefusedError) as refusal:
@@ -213,20 +213,20 @@ def test_a_minutes_requests_may_come_at_once_and_no_more(clock: Clock, per_minut
     rate.take("b")
     wait = int(refusal.value.problem.headers["Retry-After"])
     assert 0 <= wait - 60 / per_minute < 1
-    assert f"{per_minute} requests a minute (RATE)" in refusal.value.problem.detail
+    assert f"{per_minute} requests a minute (LOSSGRID_RATE_PER_MINUTE)" in refusal.value.problem.detail
     clock.now += wait
     rate.take("a")
 
 
 def test_who_rests_for_a_minute_has_it_all_again(clock: Clock) -> None:
-    rate = Rate(10, setting="RATE", clock=clock)
+    rate = Rate(10, clock=clock)
     for _ in range(5):
         assert [asked(None, rate)[0].status for _ in range(11)] == [200] * 10 + [429]
         clock.now += 60
 
 
 def test_so_many_clients_are_known_and_the_longest_unseen_is_forgotten(clock: Clock) -> None:
-    rate = Rate(1, setting="RATE", clock=clock)
+    rate = Rate(1, clock=clock)
     for number in range(MOST_CLIENTS + 1):
         rate.take(str(number))
     rate.take("0")
@@ -235,7 +235,7 @@ def test_so_many_clients_are_known_and_the_longest_unseen_is_forgotten(clock: Cl
 
 
 def test_a_token_is_one_client_wherever_it_comes_from(tokens: Tokens, clock: Clock) -> None:
-    rate = Rate(2, setting="RATE", clock=clock)
+    rate = Rate(2, clock=clock)
     sent = [
         asked(tokens, rate, client=f"10.0.0.{number}", authorization=f"Bearer {FIRST}")[0].status for number in range(3)
     ]
@@ -244,7 +244,7 @@ def test_a_token_is_one_client_wherever_it_comes_from(tokens: Tokens, clock: Clo
 
 
 def test_who_tries_tokens_out_is_held_up(tokens: Tokens, clock: Clock) -> None:
-    rate = Rate(2, setting="RATE", clock=clock)
+    rate = Rate(2, clock=clock)
     sent = [asked(tokens, rate, authorization=f"Bearer {number:020}")[0].status for number in range(3)]
     assert sent == [401, 401, 429]
 
@@ -262,17 +262,17 @@ def test_who_tries_tokens_out_is_held_up(tokens: Tokens, clock: Clock) -> None:
     ],
 )
 def test_without_tokens_an_address_is_a_client(clock: Clock, clients: tuple[str, str], statuses: list[int]) -> None:
-    rate = Rate(1, setting="RATE", clock=clock)
+    rate = Rate(1, clock=clock)
     assert [asked(None, rate, client=client)[0].status for client in clients] == statuses
 
 
 def test_the_answer_says_how_long_to_wait(clock: Clock) -> None:
-    rate = Rate(1, setting="RATE", clock=clock)
+    rate = Rate(1, clock=clock)
     asked(None, rate)
     connection, entry = asked(None, rate)
     assert connection.answered["retry-after"] == "60"
     assert entry.problem == "too-many-requests"
-    assert json.loads(connection.body)["detail"].endswith("(RATE); wait 60 s.")
+    assert json.loads(connection.body)["detail"].endswith("(LOSSGRID_RATE_PER_MINUTE); wait 60 s.")
 
 
 def test_what_is_not_http_passes(tokens: Tokens) -> None:

@@ -13,9 +13,7 @@ SETTING = "LOSSGRID_SILENCE_SECONDS"
 
 
 def impatient(app: App, seconds: float = 0.05) -> App:
-    return BodyLimit(
-        Journal(Silence(app, seconds=seconds, setting=SETTING)), bytes=1000, setting="LOSSGRID_MAX_JSON_BYTES"
-    )
+    return BodyLimit(Journal(Silence(app, seconds=seconds)), bytes=1000, setting="LOSSGRID_MAX_JSON_BYTES")
 
 
 @pytest.fixture(autouse=True)
@@ -103,5 +101,5 @@ def test_what_is_not_http_passes() -> None:
     async def send(_: Message) -> None:
         raise AssertionError
 
-    asyncio.run(Silence(app, seconds=1, setting=SETTING)({"type": "lifespan"}, receive, send))
+    asyncio.run(Silence(app, seconds=1)({"type": "lifespan"}, receive, send))
     assert seen == ["lifespan"]

@@ -30,7 +30,7 @@ def open_files() -> int:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return Spool(str(tmp_path), setting=SETTING)
+    return Spool(str(tmp_path))
 
 
 def is_refused(caught: pytest.ExceptionInfo[RefusedError], kind: Kind) -> None:
@@ -93,7 +93,7 @@ def test_room_is_there_to_write_to(spool: Spool) -> None:
 
 
 def test_without_a_directory_the_systems_own_is_taken() -> None:
-    assert Spool("", setting=SETTING).room(3)[:] == b"\0\0\0"
+    assert Spool("").room(3)[:] == b"\0\0\0"
 
 
 @pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL])
@@ -142,7 +142,7 @@ def test_a_file_that_cannot_be_made_is_a_matter_of_time(
 
 @pytest.mark.parametrize("missing", ["no/such/place"])
 def test_a_directory_that_is_not_there_is_a_matter_of_time(tmp_path: Path, missing: str) -> None:
-    spool = Spool(str(tmp_path / missing), setting=SETTING)
+    spool = Spool(str(tmp_path / missing))
     for use in (spool.largest_bytes, spool.create, lambda: spool.room(5)):
         with pytest.raises(RefusedError) as caught:
             use()
@@ -193,7 +193,7 @@ from app.problems import RefusedError
 from app.spool import Spool
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
-spool = Spool(sys.argv[1], setting="S")
+spool = Spool(sys.argv[1])
 file = spool.create()
 for make in (lambda: file.append([bytes(2_000_000)]), lambda: spool.room(2_000_000)):
     try:

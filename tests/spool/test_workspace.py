@@ -16,7 +16,7 @@ from app.spool.workspace import FREE_BYTES
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return Spool(str(tmp_path), setting="LOSSGRID_SPOOL_DIRECTORY")
+    return Spool(str(tmp_path))
 
 
 @pytest.fixture

@@ -5,6 +5,9 @@
  * cannot be read here may still be fine for the service: callers then draw the answer alone.
  */
 
+/** What the arrays of a batch are called. */
+export const ARRAYS = ["x", "y", "mu", "logvar", "sample_weight"];
+
 /** Find the members of a zip archive: a Map from name to a function that gives its bytes. */
 export const members = async (bytes) => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

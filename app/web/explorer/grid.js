@@ -42,7 +42,7 @@ export const makeGrid = (place, { choose }) => {
       for (const [id, { radio, value, beta }] of Object.entries(cells)) {
         const row = answer?.variants[id];
         value.textContent = row ? brief(row.total) : "";
-        const effective = row && row.effective_beta !== null ? `β ${brief(row.effective_beta)}` : "";
+        const effective = row && row.effective_beta !== null ? `β\u00a0${brief(row.effective_beta)}` : ""; // one word
         beta.textContent = effective;
         radio.checked = id === variantFor(variant, hasKl);
         radio.setAttribute("aria-label", `${row?.title ?? id}: total ${brief(row?.total)}${effective && `, effective beta ${brief(row.effective_beta)}`}`);

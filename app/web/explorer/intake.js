@@ -2,7 +2,7 @@
  * Where a batch comes from: a sample, files, or numbers that were typed. Each becomes the same noun:
  *
  * title     what it is, for the status line
- * arrays    x, y, mu, logvar as `{shape, data}`, those that could be read here; for drawing only
+ * arrays    x, y, mu, logvar, sample_weight as `{shape, data}`, those that could be read here; for drawing only
  * hasKl     whether mu and logvar are there
  * body()    what is posted, anew for every request: {type, content}
  * command   what the same call looks like elsewhere, for code.js
@@ -11,10 +11,9 @@
  * Nothing is checked here. The service says what is wrong with a batch, for every caller in the same words.
  */
 
-import { drawable, matrix, readNpy, readNpz, readSafetensors, readText } from "./arrays.js";
+import { ARRAYS, drawable, matrix, readNpy, readNpz, readSafetensors, readText } from "./arrays.js";
 import { counted } from "./words.js";
 
-export const ARRAYS = ["x", "y", "mu", "logvar", "sample_weight"];
 const NPZ = "application/x-npz";
 const SAFETENSORS = "application/vnd.safetensors";
 const JSON_TYPE = "application/json";
@@ -25,7 +24,7 @@ export const SAMPLES = {
 };
 
 /** The numbers that the form begins with: two samples of three features, with two latents. */
-export const FIRST_NUMBERS = { x: "0,1,2;3,4,5", y: "1,0,0;1,2,3", mu: "1,0;1,1", logvar: "0,0;0,0" };
+export const FIRST_NUMBERS = { x: "0,1,2;3,4,5", y: "1,0,0;1,2,3", mu: "1,0;1,1", logvar: "0,0;0,0", sample_weight: "" };
 
 /** Read a sample of the page. */
 export const fromSample = async (name, files, service) => {
@@ -177,7 +176,10 @@ export const unpackText = (packed) => (packed.startsWith("[") ? packed : packed.
 
 /** Make a batch of numbers as links hold them. */
 export const fromNumbers = (texts) => {
-  const given = Object.entries(texts).filter(([, text]) => text !== "");
+  const given = Object.entries(texts)
+    .filter(([, text]) => text !== "")
+    // There is one weight for each sample: on a line of its own or all on one line, as it is typed.
+    .map(([name, text]) => [name, name === "sample_weight" && !text.startsWith("[") ? text.replaceAll(",", ";") : text]);
   const lists = given.map(([name, text]) => [name, listOf(text)]);
   const read = Object.fromEntries(lists.filter(([, list]) => Array.isArray(list)).map(([name, list]) => [name, matrix(list)]));
   const arrays = drawable(read);

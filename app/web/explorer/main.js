@@ -6,11 +6,12 @@ import * as identify from "./panels/identify.js";
 import * as latents from "./panels/latents.js";
 import * as spectrum from "./panels/spectrum.js";
 import * as variants from "./panels/variants.js";
+import { ARRAYS } from "./arrays.js";
 import { copy, makeCode } from "./code.js";
 import { makeFilm } from "./film.js";
 import { makeFold } from "./fold.js";
 import { makeGrid, verdict, warnings } from "./grid.js";
-import { FIRST_NUMBERS, SAMPLES, fromFiles, fromNumbers, fromRoles, fromSample, packText, unpackText, ARRAYS } from "./intake.js";
+import { FIRST_NUMBERS, SAMPLES, fromFiles, fromNumbers, fromRoles, fromSample, packText, unpackText } from "./intake.js";
 import { Problem, Service } from "./service.js";
 import { FIELDS, fits, initial, parse, variantFor, write } from "./state.js";
 import { h } from "./words.js";
@@ -84,7 +85,8 @@ const extras = (forPeople) => {
   return [...names, ...(forecast ? ["collapse"] : [])].map((name) => ["include", name]);
 };
 
-const KEYS = ["sample", "x", "y", "mu", "logvar"];
+const KEYS = ["sample", ...ARRAYS];
+const NO_NUMBERS = Object.fromEntries(ARRAYS.map((name) => [name, ""]));
 const keyOf = (one) => KEYS.map((name) => one[name]).join("\n");
 
 /** Get the batch that the state names, where it is not there already. */
@@ -92,7 +94,7 @@ const prepare = async () => {
   if (batch && batchKey === keyOf(state)) return;
   const key = keyOf(state);
   let next = null;
-  if (state.sample === "numbers") next = fromNumbers({ x: state.x, y: state.y, mu: state.mu, logvar: state.logvar });
+  if (state.sample === "numbers") next = fromNumbers(Object.fromEntries(ARRAYS.map((name) => [name, state[name]])));
   else if (state.sample === "file") next = own;
   else if (state.sample in SAMPLES) next = await fromSample(state.sample, bench.dataset.files, service);
   if (key !== keyOf(state)) return;
@@ -327,7 +329,7 @@ const open = (drawer) => {
 const takeSample = (sample) => {
   latest += 1;
   open(null);
-  set({ sample, x: "", y: "", mu: "", logvar: "", at: 0 });
+  set({ sample, ...NO_NUMBERS, at: 0 });
 };
 for (const button of document.querySelectorAll("[data-sample]")) button.addEventListener("click", () => takeSample(button.dataset.sample));
 for (const button of document.querySelectorAll("[data-open]")) {
@@ -342,11 +344,11 @@ for (const button of document.querySelectorAll("[data-open]")) {
 const numbers = $("#numbers");
 const fillNumbers = () => {
   const from = state.sample === "numbers" ? state : FIRST_NUMBERS;
-  for (const name of ["x", "y", "mu", "logvar"]) if (numbers.elements[name].value === "") numbers.elements[name].value = unpackText(from[name]);
+  for (const name of ARRAYS) if (numbers.elements[name].value === "") numbers.elements[name].value = unpackText(from[name]);
 };
 numbers.addEventListener("submit", (event) => {
   event.preventDefault();
-  const texts = Object.fromEntries(["x", "y", "mu", "logvar"].map((name) => [name, packText(numbers.elements[name].value)]));
+  const texts = Object.fromEntries(ARRAYS.map((name) => [name, packText(numbers.elements[name].value)]));
   batchKey = "";
   latest += 1;
   set({ sample: "numbers", at: 0, ...texts });
@@ -366,7 +368,7 @@ const takeBatch = (next) => {
     const parsed = FIELDS[name].parse(String(value));
     if (parsed !== undefined) found[name] = parsed;
   }
-  state = { ...state, sample: "file", x: "", y: "", mu: "", logvar: "", at: 0, ...found };
+  state = { ...state, sample: "file", ...NO_NUMBERS, at: 0, ...found };
   own = next;
   batch = next;
   batchKey = keyOf(state);

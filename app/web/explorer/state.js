@@ -6,6 +6,8 @@
  * is not known, or a value that cannot be, is left out. A fragment without `=` is a place on the page and no state.
  */
 
+import { ARRAYS } from "./arrays.js";
+
 const REDUCTION = "(?:sum|mean)_(?:sum|mean)";
 const VARIANT = new RegExp(`^${REDUCTION}(?:\\+${REDUCTION})?$`);
 const MOST_CHARACTERS = 2000; // of a link's data: some programs cut longer addresses
@@ -25,6 +27,7 @@ export const FIELDS = {
   y: { initial: "", parse: text },
   mu: { initial: "", parse: text },
   logvar: { initial: "", parse: text },
+  sample_weight: { initial: "", parse: text },
   loss: { initial: "squared_error", parse: word },
   delta: { initial: 1, parse: number(0, false) },
   variance: { initial: 1, parse: number(0, false) },
@@ -60,7 +63,7 @@ export const parse = (fragment) => {
 export const write = (state) => {
   const kept = Object.keys(FIELDS).filter((name) => state[name] !== FIELDS[name].initial || name === "sample");
   return kept
-    .filter((name) => !["x", "y", "mu", "logvar"].includes(name) || (state.sample === "numbers" && fits(state)))
+    .filter((name) => !ARRAYS.includes(name) || (state.sample === "numbers" && fits(state)))
     .map((name) => `${name}=${encodeURIComponent(state[name]).replace(/%2B/g, "+").replace(/%2C/g, ",").replace(/%3B/g, ";")}`)
     .join("&");
 };
@@ -68,7 +71,7 @@ export const write = (state) => {
 /** Whether a link can hold the batch of a state: samples always, pasted numbers while they are few. */
 export const fits = (state) => {
   if (state.sample === "file") return false;
-  return state.sample !== "numbers" || state.x.length + state.y.length + state.mu.length + state.logvar.length <= MOST_CHARACTERS;
+  return state.sample !== "numbers" || ARRAYS.reduce((sum, name) => sum + state[name].length, 0) <= MOST_CHARACTERS;
 };
 
 /** Split a variant's id into its two terms; `kl` is undefined where there is one term only. */
