@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.protocol import SPARE_CONNECTIONS, Limits, StrictProtocol, misfits, strict_protocol
+from app.threads import wait_for_awaited
 from app.watchdog import Watchdog
 
 __all__ = ["Farewell", "serve"]
@@ -170,7 +171,10 @@ def serve(  # noqa: PLR0913 - what a process that serves is handed
     server = _Server(config, app, farewell, Watchdog().end_within if watched else _unwatched)
     if watched:
         _end_with(server)
-    server.run(sockets=[listening])
+    try:
+        server.run(sockets=[listening])
+    finally:
+        wait_for_awaited()  # the process does not wait for threads of ours
 
 
 def _unwatched(_: float) -> None:

@@ -3,12 +3,14 @@
 NumPy lets go of the interpreter's lock while it works on a chunk, so threads are enough, and nothing is copied.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from threading import Lock
 from time import perf_counter
 from typing import Final
 
 from app.losses import Batch, Checkpoint, Objective, Tally, go_on, tally
+from app.threads import Threads as Pool
 
 __all__ = ["Threads", "run"]
 
@@ -50,7 +52,7 @@ class Threads:
     def __init__(self, threads: int, *, worth_seconds: float = WORTH_SECONDS) -> None:
         self._helpers = threads - 1
         self._worth_seconds = worth_seconds
-        self._pool = ThreadPoolExecutor(max(1, self._helpers), thread_name_prefix="engine")
+        self._pool = Pool(max(1, self._helpers), "lossgrid-engine", awaited=True)
 
     def run(self, batch: Batch, objective: Objective, checkpoint: Checkpoint = go_on) -> Tally:
         """Tally a batch, with the checkpoint before each chunk, on whichever thread works on that.
@@ -72,11 +74,13 @@ class Threads:
             began = perf_counter()
             fold.step()
             helpers = helpers if perf_counter() - began >= self._worth_seconds else 0
-        promises = []
+        promises: list[Future[None]] = []
         try:
             for _ in range(helpers):
-                promises.append(self._pool.submit(fold.work))  # noqa: PERF401 - those that were made before one failed
-        except RuntimeError:
+                promise = Future[None]()
+                self._pool.run(partial(_help, fold, promise))
+                promises.append(promise)
+        except MemoryError:
             # A thread that there is may do all the same what none was begun for, and nobody would wait for it.
             fold.give_up(MemoryError())
         fold.work()
@@ -84,6 +88,17 @@ class Threads:
             if not promise.cancel():  # one that has not begun, because other batches have all the helpers, never will
                 promise.result()
         return fold.tally()
+
+
+def _help(fold: "_Fold", promise: Future[None]) -> None:
+    """Work on a batch in a thread that helps, unless that is not wanted any more."""
+    if promise.set_running_or_notify_cancel():
+        try:
+            fold.work()
+        except BaseException as error:  # noqa: BLE001 - such as no memory for a step; it is raised by `tally`
+            fold.give_up(error)
+        finally:
+            promise.set_result(None)
 
 
 class _Fold:
