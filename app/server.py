@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.protocol import SPARE_CONNECTIONS, Limits, StrictProtocol, misfits, strict_protocol
+from app.threads import wait_for_awaited
 from app.watchdog import Watchdog
 
 __all__ = ["Farewell", "serve"]
@@ -176,7 +177,10 @@ def serve(  # noqa: PLR0913 - what a process that serves is handed
     if watched:
         _end_with(server)
     more = () if sys.platform == "win32" else (listening.dup() for _ in range(LISTENERS - 1))
-    server.run(sockets=[listening, *more])
+    try:
+        server.run(sockets=[listening, *more])
+    finally:
+        wait_for_awaited()  # the process does not wait for threads of ours
 
 
 def _unwatched(_: float) -> None:

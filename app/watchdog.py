@@ -1,7 +1,7 @@
 """What ends a process that was told to end and does not.
 
-A thread that is in the midst of a call in C notices nothing, and Python waits for most threads when it ends: for those
-of `concurrent.futures`, and for those in which the framework writes bodies to a disk that may have gone.
+A thread that is in the midst of a call in C notices nothing, and some are waited for at the end: ours that help with a
+batch or write bodies to a disk that may have gone, and whatever threads of libraries Python waits for.
 """
 
 import contextlib

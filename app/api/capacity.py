@@ -9,8 +9,6 @@ has the work stopped at its next checkpoint.
 import asyncio
 import contextlib
 import math
-import queue
-import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -20,6 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from app.losses.checkpoint import Checkpoint
 from app.problems import COMPUTING_TOO_LONG, NOT_READY, OVER_CAPACITY, Kind, Problem, RefusedError
+from app.threads import Threads
 from app.variables import variable
 
 __all__ = ["Capacity", "StoppedError"]
@@ -32,9 +31,6 @@ SHORT_WAIT_SECONDS = 0.1
 
 WATCH_AFTER_SECONDS = 0.02
 """When it is first looked whether a client is still there: most requests are answered before, and need no watching."""
-
-IDLE_THREAD_SECONDS = 10.0
-"""How long a thread waits for work before it ends."""
 
 _LONGEST_RETRY_SECONDS: Final = 600
 _NEWEST: Final = 1 / 8
@@ -67,7 +63,7 @@ class Capacity:
         self._average: float | None = None
         self._running: dict[_Job[Any], asyncio.TimerHandle] = {}
         self._queue: deque[_Job[Any]] = deque()
-        self._threads = _Threads(at_once)
+        self._threads = Threads(at_once, "lossgrid-computing")
         self._closed = False
 
     @property
@@ -295,61 +291,3 @@ class _Job(Generic[T]):
         while (await receive())["type"] != "http.disconnect":
             pass
         self.give_up(ClientDisconnect())
-
-
-class _Threads:
-    """Threads that do what they are given, begun when there is more than they can do, and ended when idle.
-
-    They are daemons: work that does not come to a checkpoint cannot hold up the end of the process.
-
-    Parameters
-    ----------
-    most
-        How many there may be.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._count = 0
-        self._free = 0  # threads without a task, less tasks without a thread
-
-    def run(self, task: Callable[[], None]) -> None:
-        """Have something done in one of the threads; it may not raise.
-
-        Raises
-        ------
-        MemoryError
-            There is no thread, and the system gives none.
-        """
-        with self._lock:
-            self._tasks.put(task)
-            if self._free <= 0 and self._count < self._most:
-                try:
-                    threading.Thread(target=self._serve, name="lossgrid-computing", daemon=True).start()
-                except RuntimeError as error:
-                    if not self._count:
-                        self._tasks.get_nowait()
-                        raise MemoryError from error
-                else:
-                    self._count += 1
-                    self._free += 1
-            self._free -= 1
-
-    def _serve(self) -> None:
-        """Do one thing after another, until there is none for a while."""
-        while True:
-            try:
-                task = self._tasks.get(timeout=IDLE_THREAD_SECONDS)
-            except queue.Empty:
-                with self._lock:
-                    if self._free > 0:
-                        self._free -= 1
-                        self._count -= 1
-                        return
-                continue  # something is about to come
-            task()
-            del task
-            with self._lock:
-                self._free += 1

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from app.api.refusals import refusals
 from app.gates.meters import MEDIA_TYPE, Meters
+from app.threads import Threads
 
 __all__ = ["router"]
 
@@ -14,10 +15,12 @@ def router() -> APIRouter:
     """Make the route; `meters` of the application's state has the numbers."""
     made = APIRouter(tags=["health"])
 
-    # A plain function, so that it runs in a thread: with several workers it reads the file of each.
-    def metrics(request: Request) -> Response:
+    reading = Threads(1, "lossgrid-metrics")  # with several workers, it reads the file of each
+
+    async def metrics(request: Request) -> Response:
         meters: Meters = request.app.state.meters
-        return Response(meters.page(), headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
+        page = await reading.aside(meters.page)
+        return Response(page, headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
 
     made.add_api_route(
         "/metrics",

@@ -4,12 +4,14 @@ NumPy lets go of the interpreter's lock while it works on a chunk, so threads ar
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from threading import Lock
 from time import perf_counter
 from typing import Final
 
 from app.losses import Batch, Checkpoint, Objective, Tally, go_on, tally
+from app.threads import Threads as Pool
 
 __all__ = ["Threads", "run"]
 
@@ -51,7 +53,7 @@ class Threads:
     def __init__(self, threads: int, *, worth_seconds: float = WORTH_SECONDS) -> None:
         self._helpers = threads - 1
         self._worth_seconds = worth_seconds
-        self._pool = ThreadPoolExecutor(max(1, self._helpers), thread_name_prefix="engine")
+        self._pool = Pool(max(1, self._helpers), "lossgrid-engine", awaited=True)
 
     def run(self, batch: Batch, objective: Objective, checkpoint: Checkpoint = go_on) -> Tally:
         """Tally a batch, with the checkpoint before each chunk, on whichever thread works on that.
@@ -73,11 +75,11 @@ class Threads:
             began = perf_counter()
             fold.step()
             helpers = helpers if perf_counter() - began >= self._worth_seconds else 0
-        promises = []
+        promises: list[Future[None]] = []
         try:
             for _ in range(helpers):
-                promises.append(self._pool.submit(fold.work))  # noqa: PERF401 - those that were made before one failed
-        except RuntimeError:
+                promises.append(self._promised(partial(_help, fold)))  # noqa: PERF401 - those before one that failed
+        except MemoryError:
             # A thread that there is may do all the same what none was begun for, and nobody would wait for it.
             fold.give_up(MemoryError())
         fold.work()
@@ -92,7 +94,7 @@ class Threads:
         Parameters
         ----------
         check
-            Looks, and raises what is wrong. It may be called twice, where the system gives no thread.
+            Looks, and raises what is wrong.
 
         Returns
         -------
@@ -103,8 +105,8 @@ class Threads:
             check()
             return _nothing
         try:
-            promise = self._pool.submit(check)
-        except RuntimeError:
+            promise = self._promised(check)
+        except MemoryError:
             check()
             return _nothing
 
@@ -116,9 +118,35 @@ class Threads:
 
         return awaited
 
+    def _promised(self, work: Callable[[], None]) -> Future[None]:
+        """Have something done by a helper that has time; as `Pool.run`, this raises MemoryError."""
+        promise = Future[None]()
+        self._pool.run(partial(_keep, promise, work))
+        return promise
+
 
 def _nothing() -> None:
     """Wait for nothing."""
+
+
+def _help(fold: "_Fold") -> None:
+    """Work on a batch in a thread that helps."""
+    try:
+        fold.work()
+    except BaseException as error:  # noqa: BLE001 - such as no memory for a step; it is raised by `tally`
+        fold.give_up(error)
+
+
+def _keep(promise: Future[None], work: Callable[[], None]) -> None:
+    """Do something in a thread that helps, unless that is not wanted any more, and tell whoever waits for it."""
+    if promise.set_running_or_notify_cancel():
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the one who waits
+            promise.set_exception(error)
+        else:
+            promise.set_result(None)
+    del promise, work  # an error's traceback leads here, and from the promise to the error
 
 
 class _Fold:

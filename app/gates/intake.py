@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import anyio
-import anyio.to_thread
 
+from app.cores import usable_cores
 from app.deflate import FASTEST, GZIP, Inflating, Library
 from app.gates.asgi import App, Message, Receive, Scope, Send, declared_length, header_values
 from app.gates.landing import without_landing
@@ -21,6 +21,7 @@ from app.problems import (
     Problem,
     RefusedError,
 )
+from app.threads import Threads
 from app.variables import variable
 
 __all__ = ["BodyLimit", "Inflation"]
@@ -174,6 +175,7 @@ class Inflation:
         self.others = others
         self.expansion = expansion
         self.library = library
+        self.threads = Threads(usable_cores(), "lossgrid-inflating")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -199,7 +201,7 @@ class Inflation:
                     return message
                 compressed += message.get("body", b"")
                 stream.complete = not message.get("more_body", False)
-            body = await anyio.to_thread.run_sync(stream.inflated, bytes(compressed))
+            body = await self.threads.aside(stream.inflated, bytes(compressed))
             return {"type": "http.request", "body": body, "more_body": not stream.finished}
 
         await self.app(without_landing(scope), receive_inflated, send)

@@ -7,12 +7,11 @@ from collections.abc import AsyncIterable, Callable
 from typing import Final, TypeVar
 
 import anyio
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
 
 from app.spool.files import Spool, SpoolFile
 from app.spool.tidy import Tidy
 from app.spool.workspace import Allowance, Workspace
+from app.threads import Threads
 
 __all__ = ["Collector"]
 
@@ -53,7 +52,7 @@ class Collector:
         self.spool = spool
         self.allowance = Allowance(memory_bytes)
         self._threshold = threshold_bytes
-        self._writing = CapacityLimiter(writers)
+        self._writing = Threads(writers, "lossgrid-writing", awaited=True)
         self._tidy = Tidy()
 
     def workspace(self) -> Workspace:
@@ -131,7 +130,7 @@ class Collector:
                     await self._aside(file.append, held)
                     held, waiting = [], 0
             if file is None:  # to join mebibytes takes a while, and other threads may run meanwhile
-                return b"".join(held) if waiting < LARGE_BYTES else await run_sync(b"".join, held)
+                return b"".join(held) if waiting < LARGE_BYTES else await self._aside(b"".join, held)
             await self._aside(file.append, held)
             return await self._aside(workspace.map, file) if file.size else b""
         finally:
@@ -141,4 +140,4 @@ class Collector:
 
     async def _aside(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function that may wait for the disk."""
-        return await run_sync(function, *arguments, limiter=self._writing)
+        return await self._writing.aside(function, *arguments)

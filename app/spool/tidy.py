@@ -3,7 +3,12 @@
 import asyncio
 import ctypes
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
+
+from app.threads import Threads
 
 __all__ = ["Tidy"]
 
@@ -30,6 +35,7 @@ class Tidy:
         if library is None and sys.platform != "win32":  # pragma: no branch
             library = ctypes.CDLL(None)
         self._trim = getattr(library, "malloc_trim", None)
+        self._threads = Threads(1, "lossgrid-tidying", awaited=True)
         self._timer: asyncio.TimerHandle | None = None
 
     def soon(self) -> None:
@@ -38,6 +44,9 @@ class Tidy:
             return
         if self._timer is not None:
             self._timer.cancel()
-        loop = asyncio.get_running_loop()
-        # In a thread: it takes a few milliseconds, and ctypes lets go of the interpreter's lock.
-        self._timer = loop.call_later(QUIET_SECONDS, loop.run_in_executor, None, self._trim, 0)
+        self._timer = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._aside, self._trim)
+
+    def _aside(self, trim: Callable[[int], None]) -> None:
+        """Do it in a thread: it takes a few milliseconds, and ctypes lets go of the interpreter's lock."""
+        with suppress(MemoryError):  # there is no thread; the next large request asks again
+            self._threads.run(partial(trim, 0))

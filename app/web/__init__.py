@@ -42,7 +42,7 @@ def _explorer_template() -> Template:
     return Template(package_files("app.web").joinpath("explorer/index.html").read_text(encoding="utf-8"))
 
 
-def _explorer(request: Request) -> HTMLResponse:
+async def _explorer(request: Request) -> HTMLResponse:
     """Answer `GET /`."""
     root = root_of(request)
     own = [name for name in files.files() if name.startswith("explorer/")]
@@ -60,7 +60,7 @@ def _explorer(request: Request) -> HTMLResponse:
     )
 
 
-def _docs(request: Request) -> HTMLResponse:
+async def _docs(request: Request) -> HTMLResponse:
     """Answer `GET /docs`: Swagger UI."""
     return page(
         request,
@@ -73,7 +73,7 @@ def _docs(request: Request) -> HTMLResponse:
     )
 
 
-def _redoc(request: Request) -> HTMLResponse:
+async def _redoc(request: Request) -> HTMLResponse:
     """Answer `GET /redoc`: ReDoc."""
     return page(
         request,

@@ -20,6 +20,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from app.threads import Threads
+
 __all__ = ["File", "files", "routes"]
 
 MEDIA_TYPES = MappingProxyType(
@@ -118,11 +120,8 @@ def _takes_gzip(accept_encoding: str) -> bool:
     return False
 
 
-def _send(file: File, request: Request) -> Response:
-    """Answer with a file.
-
-    It is a plain function, so that Starlette runs it in a thread and compressing does not hold up other requests.
-    """
+async def _send(file: File, packing: Threads, request: Request) -> Response:
+    """Answer with a file, compressed in a thread so that other requests are not held up."""
     zipped = _takes_gzip(request.headers.get("accept-encoding", ""))
     headers = {
         "Cache-Control": FOR_EVER,
@@ -136,10 +135,11 @@ def _send(file: File, request: Request) -> Response:
         return Response(status_code=304, headers=headers)
     if zipped:
         headers["Content-Encoding"] = "gzip"
-    body = _compressed(file.name) if zipped else file.body
+    body = await packing.aside(_compressed, file.name) if zipped else file.body
     return Response(body, media_type=file.media_type, headers=headers)
 
 
 def routes() -> list[Route]:
     """Give one plain route for each file."""
-    return [Route(file.path, partial(_send, file), include_in_schema=False) for file in files().values()]
+    packing = Threads(1, "lossgrid-packing")
+    return [Route(file.path, partial(_send, file, packing), include_in_schema=False) for file in files().values()]

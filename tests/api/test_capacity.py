@@ -1,5 +1,6 @@
 """How much is computed at once, who waits, who is refused, and what stops work that nobody waits for."""
 
+import _thread
 import asyncio
 import contextlib
 import gc
@@ -99,48 +100,16 @@ def test_what_work_raises_is_raised_where_it_is_awaited() -> None:
     run(test)
 
 
-def test_threads_are_used_again_and_end_when_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "IDLE_THREAD_SECONDS", 0.3)
-
-    async def test() -> None:
-        capacity = a_capacity(at_once=2)
-        threads = {await capacity.run(lambda _: threading.current_thread(), stays) for _ in range(5)}
-        assert len(threads) <= 2  # one may still be putting its things away
-        await until(lambda: not any(thread.is_alive() for thread in threads))
-        assert await capacity.run(lambda _: threading.current_thread(), stays) not in threads
-
-    run(test)
-
-
-def test_a_thread_that_has_been_promised_work_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "IDLE_THREAD_SECONDS", 0.001)
-    threads, done = room._Threads(1), list[threading.Thread]()  # noqa: SLF001 - the moment between two of its lines
-
-    async def test() -> None:
-        threads._free = -1  # noqa: SLF001 - work is promised before there is a thread
-        threads._count = 1  # noqa: SLF001
-        thread = threading.Thread(target=threads._serve, daemon=True)  # noqa: SLF001
-        thread.start()
-        await asyncio.sleep(0.1)
-        assert thread.is_alive()
-        threads._tasks.put(lambda: done.append(threading.current_thread()))  # noqa: SLF001
-        await until(lambda: done == [thread])
-        threads._free = 1  # noqa: SLF001
-        await until(lambda: not thread.is_alive())
-
-    run(test)
-
-
 def test_where_there_is_no_thread_the_request_is_refused_and_its_place_is_free_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def start(_: threading.Thread) -> None:
+    def start(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     async def test() -> None:
         capacity = a_capacity(at_once=2)
         with monkeypatch.context() as patched:
-            patched.setattr(threading.Thread, "start", start)
+            patched.setattr(_thread, "start_new_thread", start)
             for _ in range(3):
                 with pytest.raises(MemoryError):
                     await capacity.run(lambda _: None, stays)
@@ -149,7 +118,7 @@ def test_where_there_is_no_thread_the_request_is_refused_and_its_place_is_free_a
         first = asyncio.ensure_future(capacity.run(work, stays))
         await until(work.begun.is_set)
         with monkeypatch.context() as patched:  # a second thread is not to be had: the one that there is does both
-            patched.setattr(threading.Thread, "start", start)
+            patched.setattr(_thread, "start_new_thread", start)
             second = asyncio.ensure_future(capacity.run(lambda _: "after it", stays))
             for _ in range(3):  # until it would have begun
                 await asyncio.sleep(0)
@@ -160,12 +129,12 @@ def test_where_there_is_no_thread_the_request_is_refused_and_its_place_is_free_a
 
 
 def test_those_who_wait_are_told_too_where_there_is_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(_: threading.Thread) -> None:
+    def start(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     async def test() -> None:
         capacity = a_capacity(at_once=1, waiting=3)
-        monkeypatch.setattr(threading.Thread, "start", start)
+        monkeypatch.setattr(_thread, "start_new_thread", start)
         found = await asyncio.gather(*(capacity.run(lambda _: None, stays) for _ in range(4)), return_exceptions=True)
         assert [type(one) for one in found] == [MemoryError] * 4
         assert capacity.running_count == capacity.waiting_count == 0

@@ -36,8 +36,8 @@ def tally(*arguments):
 app.engines.local.tally = tally
 sys.exit(app.__main__.main())
 """
-"""Run the service with chunks that are never done, but for the first: in one call in C, in threads that Python joins
-when it ends."""
+"""Run the service with chunks that are never done, but for the first: in one call in C, in threads whose work is
+awaited when the process ends."""
 
 BODY = npz(x=np.zeros((100_000, 32)), y=np.zeros((100_000, 32)))
 HEAD = "POST /loss HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-npz\r\nContent-Length: {}\r\n\r\n"
@@ -80,7 +80,7 @@ def test_a_process_that_is_held_up_ends_in_time(tmp_path: Path, log_format: str)
         assert json.loads(last)["level"] == "error"
         last = json.loads(last)["message"]
     assert "cut off; still running: " in last
-    assert "engine_0 at <string>:" in last
+    assert "lossgrid-engine at <string>:" in last
 
 
 @pytest.mark.skipif(not is_possible(), reason="this system cannot fork")

@@ -1,5 +1,6 @@
 """The engine of one process: the fold over chunks is the tally of the whole, whoever works on it."""
 
+import _thread
 import gc
 import itertools
 import threading
@@ -160,14 +161,30 @@ def test_where_the_system_gives_no_thread_nothing_is_answered_and_the_next_batch
     engine, x = Threads(3, worth_seconds=0), np.ones((40, 60_000))
     batch = Batch.of({"x": x, "y": 0 * x})
 
-    def start(_: threading.Thread) -> None:
+    def start(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", start)
+        patched.setattr(_thread, "start_new_thread", start)
         with pytest.raises(MemoryError):
             engine.run(batch, Objective.of())
     assert engine.run(batch, Objective.of()).reconstruction.total.value == 40 * 60_000.0
+
+
+def test_a_helper_without_memory_for_a_step_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, x = Threads(2, worth_seconds=0), np.ones((40, 60_000))
+    asking, failed, usual = threading.get_ident(), threading.Event(), local._Fold._next  # noqa: SLF001
+
+    def step(fold: local._Fold) -> tuple[int, int] | None:
+        if threading.get_ident() != asking:
+            failed.set()
+            raise MemoryError
+        failed.wait(timeout=30)
+        return usual(fold)
+
+    monkeypatch.setattr(local._Fold, "_next", step)  # noqa: SLF001
+    with pytest.raises(MemoryError):
+        engine.run(Batch.of({"x": x, "y": 0 * x}), Objective.of())
 
 
 def test_batches_do_not_wait_for_each_other() -> None:
@@ -243,9 +260,9 @@ def test_what_no_helper_has_begun_is_done_by_whoever_waits() -> None:
 
 
 def test_where_the_system_gives_no_thread_it_is_looked_at_right_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(_: threading.Thread) -> None:
+    def start(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(_thread, "start_new_thread", start)
     with pytest.raises(InterruptedError):
         Threads(2).aside(stop)

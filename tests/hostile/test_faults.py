@@ -1,5 +1,6 @@
 """Faults of the house itself: memory that cannot be had at one place after another, and files that cannot be opened."""
 
+import gzip
 import http.client
 import json
 import resource
@@ -27,6 +28,12 @@ CASES = {
     "JSON": Case("JSON", JSON, target=QUERY),
     "npz": Case("npz", npz(x=X, y=Y, mu=MU, logvar=LOGVAR), media_type="application/x-npz", target=QUERY),
     "packed npz": Case("packed", npz(compressed=True, x=X, y=Y), media_type="application/x-npz"),
+    "gzip": Case(
+        "gzip",
+        gzip.compress(npz(x=X, y=Y), 1),
+        media_type="application/x-npz",
+        headers={"Content-Encoding": "gzip"},
+    ),
     "npz to npz": Case("npz", npz(x=X, y=Y), media_type="application/x-npz", headers={"Accept": "application/x-npz"}),
 }
 STEP_BYTES = 128 * 1024
