@@ -78,7 +78,9 @@ class Threads:
             self._free -= 1
 
     async def aside(self, function: Callable[..., T], *arguments: object) -> T:
-        """Call a function in one of the threads. Whoever is cancelled meanwhile waits until it has returned.
+        """Call a function in one of the threads.
+
+        A cancel scope that ends meanwhile waits until it has returned; a task that is cancelled by itself does not.
 
         Raises
         ------
