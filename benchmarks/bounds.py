@@ -73,9 +73,11 @@ _FIXED: Final = (
     " docs/decisions/0020"
 )
 _DIGITS: Final = (
-    "half of the time and more is the reading of the bytes, although it copies none (docs/decisions/0021); of the rest"
-    " most are the sums that keep their digits (4 eps, whatever the size), and some is the checksum of the archive, at"
-    " which the limit does not look (half a millisecond for 12 MB where zlib-ng is installed; see docs/decisions/0023)"
+    "some two fifths of the time are the fold, whose sums keep their digits (4 eps, whatever the size) and whose"
+    " numbers are no longer in a cache, and a third is the reading of the bytes, although it copies none"
+    " (docs/decisions/0021); the checksum, at which the limit does not look, is summed up meanwhile"
+    " (docs/decisions/0024). Two threads fold no sooner: between two steps of NumPy each waits for the other"
+    " (docs/decisions/0015)"
 )
 
 BOUNDS: Final = (

@@ -70,7 +70,7 @@ def test_an_open_operation_and_its_answer_fit_a_narrow_window(
     operation.locator("select.examples-select-element").first.select_option(example)
     status, _ = execute(operation)
     assert status == 200
-    expect(operation.locator(".responses-table tr.response", has_text="422")).to_be_visible()
+    expect(operation.locator(".responses-table tr.response[data-code='422']")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     expect(operation.get_by_text("No links").first).to_be_hidden()
     operation.locator(".live-responses-table").scroll_into_view_if_needed()
