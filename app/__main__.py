@@ -57,6 +57,7 @@ def main() -> int:
     from app.main import cautions, create_app  # noqa: PLC0415 - likewise
     from app.protocol import Limits  # noqa: PLC0415 - likewise
     from app.server import Farewell, serve  # noqa: PLC0415 - likewise
+    from app.spool import share_arenas  # noqa: PLC0415 - likewise
 
     logged = configuration(settings.log_level, settings.log_format)
     logging.config.dictConfig(logged)
@@ -74,6 +75,7 @@ def main() -> int:
         # What there is now stays. To look through it for garbage takes 20 ms, during which nobody is answered.
         gc.collect()
         gc.freeze()
+        share_arenas()
         sys.stdout.write(_greeting(app.version, listening))
         sys.stdout.flush()
         limits = Limits(

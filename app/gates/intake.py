@@ -175,7 +175,8 @@ class Inflation:
         self.others = others
         self.expansion = expansion
         self.library = library
-        self.threads = Threads(usable_cores(), "lossgrid-inflating")
+        # Half of the cores: what has been inflated is to be computed too, and each thread has buffers of its own.
+        self.threads = Threads(max(1, usable_cores() // 2), "lossgrid-inflating")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

@@ -6,7 +6,7 @@ import ctypes
 import pytest
 
 from app.spool import tidy
-from app.spool.tidy import Tidy
+from app.spool.tidy import MOST_ARENAS, Tidy, share_arenas
 
 
 class Library:
@@ -58,3 +58,37 @@ def test_the_library_of_this_process_can_be_asked(monkeypatch: pytest.MonkeyPatc
 
     asyncio.run(test())
     assert library.asked == [0]
+
+
+class Options:
+    """Notes what it is told, as ``mallopt`` of glibc would heed it."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int]] = []
+
+    def mallopt(self, option: int, value: int) -> int:
+        """Stand in for that of glibc."""
+        self.told.append((option, value))
+        return 1
+
+
+def test_threads_share_arenas_unless_an_operator_has_said_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    options = Options()
+    assert share_arenas(options)
+    assert options.told == [(-8, MOST_ARENAS)]  # M_ARENA_MAX of malloc.h
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
+    assert not share_arenas(options)
+    assert len(options.told) == 1
+
+
+def test_without_such_an_option_nothing_is_done() -> None:
+    assert not share_arenas(object())
+
+
+def test_the_library_of_this_process_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    options = Options()
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: options)
+    share_arenas()
+    assert options.told == [(-8, MOST_ARENAS)]
