@@ -45,7 +45,9 @@ IN_A_ROW = 25
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
     with pytest.MonkeyPatch.context() as patch:
-        # Every array is mapped by itself and given back at once, so that address space is what arrays take.
+        # Every array is mapped by itself and given back at once, so that address space is what arrays take. There is
+        # one arena: a second would have 64 MiB of address space set aside, and give from it when none can be mapped.
+        patch.setenv("MALLOC_ARENA_MAX", "1")
         patch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")
         patch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
         with running() as process:
