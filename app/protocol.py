@@ -4,6 +4,7 @@
 - What frames a body has limits too: how many chunks there are, and how much is said between two pieces of the body.
 - A body of a declared length goes straight from the socket to where the application wants it, if it says where; on the
   usual way each byte is copied four times, and that takes longer than to compute the loss.
+- The head of an answer leaves with its body, as `app.cork` says.
 - A body has a least average speed, and so has, in other words, an answer: some of it must be taken now and then.
 - There is a largest number of connections; the one that has been idle for longest makes room for a new one.
 - A request that is not HTTP has one answer, a problem, in its turn behind those of the requests before it.
@@ -26,6 +27,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from app.cork import Cork
 from app.gates import BodyLimit, Headers, Journal, Origins
 from app.gates.asgi import App, Message, Receive, Scope, Send, declared_length
 from app.gates.entry import Entry
@@ -123,6 +125,7 @@ class StrictProtocol(HttpToolsProtocol):
     limits: Limits
     closed: Sequence[Callable[[Entry], None]]
     origins: Sequence[str]
+    cork: Cork
 
     def __init__(
         self,
@@ -156,6 +159,7 @@ class StrictProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self.cork = Cork(transport)
         self._start_clock()
         if len(self.connections) > self.limits.connections:
             self._find_room()
@@ -302,6 +306,7 @@ class StrictProtocol(HttpToolsProtocol):
         framing.connection = self
         offer_landing(scope, framing.land)
         super().on_headers_complete()
+        self.cycle.transport = cast("Any", self.cork)
         if self.crowded:
             self.cycle.keep_alive = False
         if self.length > FIRST_BYTES:
@@ -369,6 +374,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or be idle; either way the client has to take its answer."""
+        self.cork.end()
         super().on_response_complete()
         if self.landing is not None:
             self.landing.place = _SHARED[:0]  # whoever wanted the body has left
@@ -651,7 +657,7 @@ _ATTRIBUTES: Final = (
     *("app", "connections", "cycle", "flow", "headers", "loop", "parser", "scope"),
     *("timeout_keep_alive_task", "transport"),
 )
-_ATTRIBUTES_OF_CYCLE: Final = ("body", "keep_alive", "message_event", "response_complete")
+_ATTRIBUTES_OF_CYCLE: Final = ("body", "keep_alive", "message_event", "response_complete", "transport")
 
 
 def misfits(protocol: type = HttpToolsProtocol, cycle: type = RequestResponseCycle) -> list[str]:

@@ -5,7 +5,9 @@ import logging
 import re
 import shutil
 import socket
+import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -444,6 +446,38 @@ def test_pipelined_requests_have_their_answers_in_order(port: int) -> None:
     found, _ = talk(port, (posted + HEALTH) * 10)
     assert statuses(found) == [200] * 20
     assert [body[:7] for _, _, body in found] == [b'{"loss"', b'{"statu'] * 10
+
+
+def test_a_head_without_a_body_does_not_wait_for_the_answers_behind_it(port: int) -> None:
+    asked = b"HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(asked * 2 + HEALTH)
+        received = b""
+        while b'{"status":"ok"}' not in received:
+            received += connection.recv(65536)
+    assert received.count(b"HTTP/1.1 200 OK\r\n") == 3
+    assert received.count(b"\r\n\r\n") == 3
+    assert received.endswith(b'\r\n\r\n{"status":"ok"}')
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how many packets there were")
+def test_an_answer_of_a_few_kilobytes_is_one_packet(port: int) -> None:
+    asked = LOSS + b"Content-Length: %d\r\n\r\n" % len(BATCH) + BATCH
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        for count in range(1, 4):
+            connection.sendall(asked)
+            received = b""
+            while not received.endswith(b"}"):
+                received += connection.recv(65536)
+            ((status, _, _),) = answers(received)
+            assert status == 200
+            assert packets_with_data(connection) == count
+
+
+def packets_with_data(connection: socket.socket) -> int:
+    """Count the packets with data that have come: ``tcpi_data_segs_in`` of Linux's ``struct tcp_info``."""
+    (found,) = struct.unpack_from("=I", connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256), 152)
+    return int(found)
 
 
 def test_stalls_beside_it_do_not_delay_a_request(port: int) -> None:
