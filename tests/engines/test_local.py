@@ -266,3 +266,8 @@ def test_where_the_system_gives_no_thread_it_is_looked_at_right_away(monkeypatch
     monkeypatch.setattr(_thread, "start_new_thread", start)
     with pytest.raises(InterruptedError):
         Threads(2).aside(stop)
+    seen: list[int] = []
+    awaited = Threads(2).aside(lambda: seen.append(threading.get_ident()))
+    assert seen == [threading.get_ident()]
+    awaited()
+    assert len(seen) == 1
