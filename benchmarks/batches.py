@@ -78,8 +78,8 @@ def _json(batch: Mapping[str, Array], include: tuple[str, ...]) -> Upload:
 
 
 def _narrow_json(batch: Mapping[str, Array], include: tuple[str, ...]) -> Upload:
-    """Write nested lists of single precision, which have half the digits."""
-    return _json(_as(np.float32, batch), include)
+    """Write nested lists of single precision as ``tolist()`` gives them: doubles, so that they are the same numbers."""
+    return _json(_as(np.float64, _as(np.float32, batch)), include)
 
 
 def _gzip_json(batch: Mapping[str, Array], include: tuple[str, ...]) -> Upload:

@@ -1,7 +1,5 @@
 """A body is put together from the pieces in which it arrives: in memory while it is small, in a file from then on."""
 
-import ctypes
-import io
 import mmap
 from collections.abc import AsyncIterable, Callable
 from typing import Final, TypeVar
@@ -9,6 +7,7 @@ from typing import Final, TypeVar
 import anyio
 
 from app.spool.files import Spool, SpoolFile
+from app.spool.room import room
 from app.spool.tidy import Tidy
 from app.spool.workspace import Allowance, Workspace
 from app.threads import Threads
@@ -24,11 +23,6 @@ LANDING_BYTES: Final = 2**16
 
 LARGE_BYTES: Final = 2**20
 """From where on a body in memory is put together in a thread."""
-
-_unwritten: Final = ctypes.pythonapi.PyBytes_FromStringAndSize
-"""Gives so many bytes that have not been written to: zeros in their place would take as long as a fold over them."""
-_unwritten.restype = ctypes.py_object
-_unwritten.argtypes = [ctypes.c_char_p, ctypes.c_ssize_t]
 
 T = TypeVar("T")
 
@@ -105,11 +99,11 @@ class Collector:
             413: it is larger than half of the room that is left on disk; 503: there is no room.
         """
         if land is not None and LANDING_BYTES <= declared <= self._threshold and workspace.hold(declared):
-            room = io.BytesIO(_unwritten(None, declared))
-            if land(room.getbuffer()):
+            place = room(declared)
+            if land(place.getbuffer()):
                 async for _ in pieces:
                     pass
-                return room.getvalue()  # not a copy: it is the one that was filled
+                return place.getvalue()  # not a copy: it is the one that was filled
             workspace.drop(declared)
         file: SpoolFile | None = None
         held: list[bytes] = []

@@ -28,6 +28,16 @@ def test_the_service_reads_what_was_drawn(form: str) -> None:
         np.testing.assert_allclose(np.asarray(found[name], np.float64), array, rtol=tolerance, atol=0)
 
 
+def test_json_of_float32_is_the_same_batch_as_a_file_of_it() -> None:
+    """As text with the digits that single precision needs, it would be another batch, with another loss."""
+    text = FORMATS["application/json"].decode(upload("JSON of float32", arrays(SIZE)).body, FIELDS).arrays
+    file = FORMATS["application/x-npz"].decode(upload("npz float32", arrays(SIZE)).body, FIELDS).arrays
+    assert text.keys() == file.keys()
+    for name, array in file.items():
+        assert array.dtype == np.float32
+        np.testing.assert_array_equal(text[name], array.astype(np.float64))
+
+
 def test_a_size_says_what_it_is() -> None:
     assert str(SIZE) == "7 x 5 + 3"
     assert str(Size(100, 90)) == "100 x 90"
