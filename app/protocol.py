@@ -31,7 +31,7 @@ from app.cork import Cork
 from app.gates import BodyLimit, Headers, Journal, Origins
 from app.gates.asgi import App, Message, Receive, Scope, Send, declared_length
 from app.gates.entry import Entry
-from app.gates.landing import offer_landing
+from app.gates.landing import is_whole, offer_landing, tell_whole
 from app.problems import (
     BODY_TOO_LARGE,
     HEAD_TOO_LARGE,
@@ -343,6 +343,7 @@ class StrictProtocol(HttpToolsProtocol):
         if self.plain_head:
             return
         super().on_message_complete()
+        tell_whole(cast("Scope", self.scope))
         self.framing.connection = None
         self.at = _At.REST
         self.moved = True
@@ -618,6 +619,9 @@ class _Framed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         framing: _Framing = scope["state"][FRAMING]
+        if is_whole(scope):
+            await self.app(scope, receive, send)
+            return
         started = False
 
         async def receive_framed() -> Message:

@@ -13,7 +13,7 @@ import anyio
 from app.cores import usable_cores
 from app.deflate import FASTEST, GZIP, Inflating, Library
 from app.gates.asgi import App, Message, Receive, Scope, Send, declared_length, header_values
-from app.gates.landing import without_landing
+from app.gates.landing import is_whole, without_landing
 from app.problems import (
     BODY_TOO_LARGE,
     MALFORMED_BODY,
@@ -88,14 +88,14 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self._has_taken(scope):
             await self.app(scope, receive, send)
             return
         most, setting = _limit(scope, self.others, (self.bytes, self.setting))
         declared = declared_length(scope)
         # A rest of a declared, bounded body is thrown away by the server, and the connection lives on, if it may.
         bounded = declared is not None and declared <= most
-        has_body = header_values(scope, b"content-length") or header_values(scope, b"transfer-encoding")
+        has_body = _has_body(scope)
         complete = (bounded and not _closes(scope)) or not has_body
         count = 0
 
@@ -125,6 +125,20 @@ class BodyLimit:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
         await self.app(scope, receive_counted, send_and_close)
+
+    def _has_taken(self, scope: Scope) -> bool:
+        """Tell whether all of a body has come that is not too large, so that there is nothing left to do."""
+        if not is_whole(scope):
+            return False
+        declared = declared_length(scope)
+        if declared is None:
+            return not _has_body(scope)
+        return declared <= _limit(scope, self.others, (self.bytes, self.setting))[0]
+
+
+def _has_body(scope: Scope) -> bool:
+    """Tell whether a request says that it has a body."""
+    return bool(header_values(scope, b"content-length") or header_values(scope, b"transfer-encoding"))
 
 
 def _closes(scope: Scope) -> bool:

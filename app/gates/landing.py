@@ -3,6 +3,9 @@
 ASGI hands a body over in pieces, and each of them has been copied some times on its way. `app.protocol` leaves an offer
 in the scope of a request: whoever will read its body names a place for all of it, before the first piece is asked for.
 The pieces that arrive from then on are views of that place, so all gates count them as ever.
+
+Most bodies are short, and have come with the head, before the application is called. `app.protocol` says so of them:
+then there is nothing to wait for, to count or to keep in mind, and whole layers need not be there.
 """
 
 from collections.abc import Callable
@@ -10,12 +13,13 @@ from typing import Final
 
 from app.gates.asgi import Scope
 
-__all__ = ["Land", "landing_of", "offer_landing", "without_landing"]
+__all__ = ["Land", "is_whole", "landing_of", "offer_landing", "tell_whole", "without_landing"]
 
 Land = Callable[[memoryview], bool]
 """Names the place for the whole body, as long as the body is declared to be; False if it is too late for that."""
 
 _LANDING: Final = "lossgrid.landing"
+_WHOLE: Final = "lossgrid.whole"
 
 
 def offer_landing(scope: Scope, land: Land) -> None:
@@ -32,3 +36,13 @@ def landing_of(scope: Scope) -> Land | None:
 def without_landing(scope: Scope) -> Scope:
     """Give the scope to an application that will read something else than what the socket brings."""
     return {**scope, "state": {**scope.get("state", {}), _LANDING: None}}
+
+
+def tell_whole(scope: Scope) -> None:
+    """Tell whoever has a request's scope that all of its body has come, and that it was framed rightly."""
+    scope["state"][_WHOLE] = True
+
+
+def is_whole(scope: Scope) -> bool:
+    """Tell whether all of the body has come; False where nobody knows."""
+    return _WHOLE in scope.get("state", ())

@@ -8,6 +8,7 @@ how much has to come in the long run is for the protocol class, too.
 import asyncio
 
 from app.gates.asgi import App, Message, Receive, Scope, Send
+from app.gates.landing import is_whole
 from app.problems import REQUEST_TIMEOUT, Problem, RefusedError
 from app.variables import variable
 
@@ -35,7 +36,7 @@ class Silence:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or is_whole(scope):
             await self.app(scope, receive, send)
             return
         complete = False
