@@ -38,7 +38,9 @@ _SATURATED = 0xFFFFFFFF
 _EXTRA_OF_64_BITS = 1
 _PIECE_BYTES = 2**16
 _GROWTH_BYTES = 2**20
-_SUMMED_BYTES = 2**22
+_SUMMED_BYTES = 2**25
+"""How much is summed up between two checkpoints, some 3 ms: at each the thread that folds has to wait its turn."""
+
 _ASIDE_BYTES = 2**20
 """From where on it is worth another thread to sum up a member."""
 
