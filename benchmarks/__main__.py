@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Final
 
 from benchmarks.batches import Size
-from benchmarks.bounds import verdicts
+from benchmarks.bounds import BOUNDS, verdicts
 from benchmarks.load import under_load
 from benchmarks.machine import this_machine
 from benchmarks.memory import grown
@@ -85,8 +85,12 @@ def _named(name: str, only: Sequence[str]) -> bool:
 
 
 def _pace(row: Row) -> Pace:
-    """Say how long a row is measured: small ones often, large ones a few times."""
-    return Pace(seconds=12, least=3, most=12) if row.size.elements > _LARGE * 4 else Pace(seconds=5, least=7, most=400)
+    """Say how long a row is measured: small ones often, large ones a few times, and longer where something is asked."""
+    if row.size.elements > _LARGE * 4:
+        return Pace(seconds=12, least=3, most=12)
+    if row.name in {bound.row for bound in BOUNDS}:
+        return Pace(seconds=10, least=25, most=1000)
+    return Pace(seconds=5, least=7, most=400)
 
 
 def _service(*, quick: bool, only: Sequence[str], say: Callable[[str], None]) -> ServiceResults:

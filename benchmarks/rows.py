@@ -21,7 +21,7 @@ class Row:
     limit
         What the limit does with our body, a path of `benchmarks.services.limit`.
     usual_form
-        What the usual service gets: JSON of as many digits.
+        What the usual service gets: JSON of the same numbers.
     include
         What is asked for beside the reductions.
     archive
