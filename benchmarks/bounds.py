@@ -73,10 +73,10 @@ _FIXED: Final = (
     " docs/decisions/0020"
 )
 _DIGITS: Final = (
-    "some two fifths of the time are the fold, whose sums keep their digits (4 eps, whatever the size) and whose"
-    " numbers are no longer in a cache, and a third is the reading of the bytes, although it copies none"
-    " (docs/decisions/0021); the checksum, at which the limit does not look, is summed up meanwhile"
-    " (docs/decisions/0024). Two threads fold no sooner: between two steps of NumPy each waits for the other"
+    "nearly half of the time the bytes are on their way, no longer than to a bare socket that does nothing else"
+    " (docs/decisions/0021), and more than a third is the fold, whose sums keep their digits (4 eps, whatever the size)"
+    " and whose numbers are no longer in a cache; the checksum, at which the limit does not look, is summed up"
+    " meanwhile (docs/decisions/0024). Two threads fold no sooner: between two steps of NumPy each waits for the other"
     " (docs/decisions/0015)"
 )
 
