@@ -57,7 +57,7 @@ def main() -> int:
     from app.main import cautions, create_app  # noqa: PLC0415 - likewise
     from app.protocol import Limits  # noqa: PLC0415 - likewise
     from app.server import Farewell, serve  # noqa: PLC0415 - likewise
-    from app.spool import share_arenas  # noqa: PLC0415 - likewise
+    from app.spool import keep_freed, share_arenas  # noqa: PLC0415 - likewise
 
     logged = configuration(settings.log_level, settings.log_format)
     logging.config.dictConfig(logged)
@@ -76,6 +76,7 @@ def main() -> int:
         gc.collect()
         gc.freeze()
         share_arenas()
+        keep_freed()
         sys.stdout.write(_greeting(app.version, listening))
         sys.stdout.flush()
         limits = Limits(

@@ -2,6 +2,9 @@
 
 import asyncio
 import ctypes
+import platform
+import subprocess
+import sys
 
 import pytest
 
@@ -92,3 +95,25 @@ def test_the_library_of_this_process_can_be_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(ctypes, "CDLL", lambda _: options)
     share_arenas()
     assert options.told == [(-8, MOST_ARENAS)]
+
+
+WHERE = """
+import sys
+from pathlib import Path
+from app.spool.tidy import keep_freed
+if sys.argv[1:]:
+    keep_freed()
+piece = bytes(2**20)
+for line in Path("/proc/self/maps").read_text().splitlines():
+    first, stop = (int(end, 16) for end in line.split()[0].split("-"))
+    if first <= id(piece) < stop:
+        print(line.endswith("[heap]"))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc" or sys.platform != "linux", reason="another library of C")
+@pytest.mark.parametrize(("words", "where"), [([], "False"), (["keep"], "True")], ids=["else", "kept"])
+def test_what_is_free_again_is_kept_from_the_start(words: list[str], where: str) -> None:
+    asked = [sys.executable, "-c", WHERE, *words]
+    done = subprocess.run(asked, capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)})  # noqa: S603 - our own words
+    assert done.stdout.strip() == where
