@@ -17,8 +17,6 @@ from functools import partial
 from typing import Final, Generic, TypeVar
 from weakref import WeakSet
 
-from anyio import CancelScope
-
 __all__ = ["IDLE_THREAD_SECONDS", "Threads", "wait_for_awaited"]
 
 T = TypeVar("T")
@@ -87,6 +85,8 @@ class Threads:
         MemoryError
             As `run`; whatever the function raises passes through.
         """
+        from anyio import CancelScope  # noqa: PLC0415 - engines are also used where there is no server, and no AnyIO
+
         call = _Call(asyncio.get_running_loop(), function, arguments)
         self.run(call.compute)
         with CancelScope(shield=True):
