@@ -271,6 +271,12 @@ def test_the_readme_can_be_read_in_one_sitting() -> None:
     assert (ROOT / "README.md").read_text().count("\n") < 200
 
 
+def test_the_readme_shows_how_long_a_batch_takes() -> None:
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+\.svg)\)", (ROOT / "README.md").read_text())
+    assert shown == ["docs/benchmarks/overview.svg"]
+    assert (ROOT / shown[0]).is_file()
+
+
 def test_the_operations_page_has_the_table_of_settings() -> None:
     assert f"\n\n{table()}\n" in (ROOT / "docs" / "operations.md").read_text()
 
