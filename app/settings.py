@@ -203,7 +203,7 @@ class Settings(BaseSettings):
         int,
         Beyond(None),
         Field(ge=1, le=2**31, description="bytes that one request may hold in memory; beyond them it is on disk"),
-    ] = 32 * 2**20
+    ] = 64 * 2**20
     bodies_in_memory_bytes: Annotated[
         int,
         Beyond(None),
