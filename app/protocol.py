@@ -17,6 +17,7 @@ on what uvicorn does not promise: `misfits` says at the start whether the one in
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -33,6 +34,7 @@ from app.gates.asgi import App, Message, Receive, Scope, Send, declared_length
 from app.gates.entry import Entry
 from app.gates.landing import is_whole, offer_landing, tell_whole
 from app.problems import (
+    BAD_HOST,
     BODY_TOO_LARGE,
     HEAD_TOO_LARGE,
     INVALID_REQUEST,
@@ -61,6 +63,9 @@ PROGRESS_SECONDS: Final = 0.01
 
 SPARE_CONNECTIONS: Final = 128
 """How many connections beyond the limit have an answer; those beyond that are closed at once."""
+
+_ABSOLUTE: Final = re.compile(rb"[^:/?#]+://([^/?#]*)")
+_PORT: Final = re.compile(rb":[0-9]*\Z")
 
 _LOOKS: Final = 8
 """How often a client that does not take its answer is looked at in the time that it has."""
@@ -289,6 +294,7 @@ class StrictProtocol(HttpToolsProtocol):
             raise RefusedError(self._too_much())
         if self.parser.get_http_version() not in _VERSIONS:
             raise RefusedError(Problem(INVALID_REQUEST, "The request is not of HTTP/1.1 nor of HTTP/1.0."))
+        self._check_target()
         if self.parser.should_upgrade():
             method = self.parser.get_method()
             if method == b"CONNECT":
@@ -315,6 +321,18 @@ class StrictProtocol(HttpToolsProtocol):
         self.at = _At.BODY
         self.moved = True
         self.body_since, self.body_bytes = self.loop.time(), 0
+
+    def _check_target(self) -> None:
+        """Refuse a target like ``http://host/path`` that names another host than the header, which is looked up later.
+
+        HTTP wants the target to be believed then (RFC 9112, 3.2.2), and clients to send the same host in both.
+        """
+        found = None if self.url.startswith(b"/") else _ABSOLUTE.match(self.url)
+        if found is None:
+            return
+        named = [_PORT.sub(b"", value).lower() for name, value in self.headers if name == b"host"]
+        if len(named) == 1 and named[0] != _PORT.sub(b"", found[1]).lower():
+            raise RefusedError(Problem(BAD_HOST, "The request line names another host than its Host header."))
 
     def on_chunk_header(self) -> None:
         """Count a chunk; only one with something in it is ever too many."""

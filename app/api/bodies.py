@@ -112,10 +112,15 @@ def query_of(options: Mapping[str, Any]) -> list[dict[str, Any]]:
             "required": False,
             "description": _without_default(schema)["description"],
             "schema": {key: value for key, value in _without_default(schema).items() if key != "description"},
-            **({"style": "form", "explode": False} if schema.get("type") == "array" else {}),
+            **({"style": "form", "explode": False} if _may_be_list(schema) else {}),
         }
         for name, schema in options.items()
     ]
+
+
+def _may_be_list(schema: Mapping[str, Any]) -> bool:
+    """Tell whether an option is a list, or can be one."""
+    return any(each.get("type") == "array" for each in (schema, *schema.get("anyOf", ())))
 
 
 def _without_default(schema: Mapping[str, Any]) -> dict[str, Any]:

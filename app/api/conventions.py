@@ -146,7 +146,9 @@ def _by_loss(text: str) -> _Test:
 
 def _by_variant(text: str) -> _Test:
     """Keep the rows that compute a variant."""
-    _check("variant", text, (*TERM_REDUCTIONS, *VARIANTS))
+    # A plain plus of a query is a space, so what was typed may look like one of those that are listed.
+    hint = ", and a plus is written as %2B in a query" if " " in text else ""
+    _check("variant", text, (*TERM_REDUCTIONS, *VARIANTS), hint)
     return lambda row: text in row.variants
 
 
@@ -177,10 +179,10 @@ _FILTERS: Final[Mapping[str, Callable[[str], _Test]]] = {
 }
 
 
-def _check(name: str, text: str, known: tuple[str, ...]) -> None:
-    """Refuse a value that is none of the known ones."""
+def _check(name: str, text: str, known: tuple[str, ...], hint: str = "") -> None:
+    """Refuse a value that is none of the known ones, with a hint on how they are written."""
     if text not in known:
-        raise _refusal(name, f"is not known; there are {', '.join(known)}")
+        raise _refusal(name, f"is not known; there are {', '.join(known)}{hint}")
 
 
 def _refusal(name: str, detail: str) -> InvalidOption:

@@ -359,6 +359,13 @@ def _cells(
                 yield OutOfRange, Fault((name, index, column), detail)
         else:
             what = "is empty" if not cell.strip() else "is NaN or infinite" if _NOT_FINITE.fullmatch(cell) else ""
-            what = what or ("has a decimal comma" if b"," in cell else "is not a number")
+            what = what or ("has a decimal comma" if b"," in cell else "is not a number" + _separation(cell))
             detail = f"({place}, column {column + 1}) {what}; a finite number with a decimal point is wanted"
             yield NotANumber, Fault((name, index, column), detail)
+
+
+def _separation(cell: bytes) -> str:
+    """Say so if a cell holds numbers with white space between, as ``numpy.savetxt`` writes them by default."""
+    numbers = [part for part in cell.split(maxsplit=2)[:2] if _CELL.fullmatch(part)]
+    several = " but several with white space between, where commas or semicolons belong"
+    return several if len(numbers) > 1 else ""

@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 from app.formats.aside import Check
 from app.losses.batch import ARRAY_NAMES
 
-__all__ = ["ARRAYS", "LISTS", "Submission", "awaiting"]
+__all__ = ["ARRAYS", "LISTS", "REPEATED", "Submission", "awaiting"]
 
 ARRAYS = ARRAY_NAMES
 """The names under which arrays travel, in every format."""
 
 LISTS = ("include", "batch_sizes")
 """The names of options that are lists: where options are texts, those are lists even with one item or none."""
+
+REPEATED = (*LISTS, "observed")
+"""The names of options that may be lists: where options are texts, those may be there more than once."""
 
 
 @dataclass(frozen=True, slots=True)

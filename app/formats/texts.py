@@ -11,7 +11,7 @@ from typing import Any
 
 from app.formats.errors import Malformed
 from app.formats.fields import check_names
-from app.formats.submission import ARRAYS, LISTS
+from app.formats.submission import ARRAYS, LISTS, REPEATED
 
 __all__ = ["MOST_OPTIONS", "options_of"]
 
@@ -41,14 +41,14 @@ def options_of(texts: Iterable[tuple[str, str]], fields: frozenset[str]) -> dict
     Raises
     ------
     UnknownField, DuplicateField
-        A name that is no option, or one that is no list and is there twice.
+        A name that is no option, or one that cannot be a list and is there twice.
     Malformed
         More than `MOST_OPTIONS`.
     """
     given: dict[str, list[str]] = {}
     names = []
     for count, (name, text) in enumerate(texts):
-        if name not in given or name not in LISTS:
+        if name not in given or name not in REPEATED:
             names.append(name)
         if len(names) > MOST_OPTIONS or count >= _MOST_TEXTS:
             raise Malformed(f"There may be at most {MOST_OPTIONS} options.")

@@ -124,7 +124,7 @@ class BodyLimit:
                 await _drained(receive)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-        await self.app(scope, receive_counted, send_and_close)
+        await self.app(_told(scope, most), receive_counted, send_and_close)
 
     def _has_taken(self, scope: Scope) -> bool:
         """Tell whether all of a body has come that is not too large, so that there is nothing left to do."""
@@ -134,6 +134,16 @@ class BodyLimit:
         if declared is None:
             return not _has_body(scope)
         return declared <= _limit(scope, self.others, (self.bytes, self.setting))[0]
+
+
+def _told(scope: Scope, most: int) -> Scope:
+    """Give what is said of a request to those within: a length that is taken, or none.
+
+    Nothing is read of a longer body, so nobody is to look for that much room, and to refuse it for want of that.
+    """
+    if (declared_length(scope) or 0) <= most:
+        return scope
+    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"content-length"]}
 
 
 def _has_body(scope: Scope) -> bool:

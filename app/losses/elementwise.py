@@ -685,6 +685,7 @@ def find(name: str) -> Loss:
     row = _BY_ANY_NAME.get(name)
     if row is not None:
         return row
-    near = nearest(name, _BY_ANY_NAME, 3)
+    # Frameworks say mse_loss and MSELoss. With that word bce_loss is more like bce_with_logits than like bce.
+    near = nearest(name.casefold().removesuffix("loss").rstrip("_- "), _BY_ANY_NAME, 3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(_BY_ANY_NAME)}"
     raise refusal(UnknownLoss, Fault(("loss",), f"is not the name of a loss; {hint}"))

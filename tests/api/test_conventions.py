@@ -98,6 +98,7 @@ def test_pages_make_up_the_whole(client: InProcess) -> None:
         ("loss=msse", "unknown-loss", "/loss", "mse"),
         ("loss=" + "x" * 5000, "unknown-loss", "/loss", "squared_error"),
         ("klass=A", "invalid-option", "/klass", "class"),
+        ("variant=sum_sum+sum_sum", "invalid-option", "/variant", "a plus is written as %2B in a query"),
         ("zzz", "invalid-option", "/zzz", "loss, variant, class, kind, project, limit, offset"),
         ("limit=0", "invalid-option", "/limit", "from 1 to 1000"),
         ("limit=-1", "invalid-option", "/limit", "from 1 to 1000"),

@@ -364,6 +364,19 @@ def test_the_same_question_in_every_format_has_the_same_answer(client: InProcess
         assert client.request("POST", address, content=body, headers=headers).json() == wanted
 
 
+@pytest.mark.parametrize("observed", [[6, 13], [6]], ids=["two", "one"])
+def test_a_list_of_observed_numbers_may_repeat_its_name(client: InProcess, observed: list[int]) -> None:
+    batch = {"x": [[1, 2, 3], [4, 5, 6], [0, 1, 0]], "y": [[2, 1, 1], [2, 3, 4], [0, 0, 0]]}
+    sizes = [1, 2] if len(observed) > 1 else [3]
+    wanted = asked(client, **batch, observed=observed if len(observed) > 1 else 6, batch_sizes=sizes)
+    repeated = [("observed", str(one)) for one in observed] + [("batch_sizes", str(one)) for one in sizes]
+    query = "&".join(f"{name}={text}" for name, text in repeated)
+    assert client.request("POST", f"/loss/identify?{query}", json=batch).json() == wanted
+    body = form(*((name, npy(np.array(array))) for name, array in batch.items()), *repeated)
+    headers = {"content-type": "multipart/form-data; boundary=bound"}
+    assert client.request("POST", "/loss/identify", content=body, headers=headers).json() == wanted
+
+
 def test_the_way_in_and_out_is_that_of_a_loss(client: InProcess) -> None:
     assert_problem(client.get("/loss/identify"), "method-not-allowed")
     plain = {"content-type": "text/plain"}

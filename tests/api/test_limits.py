@@ -91,6 +91,18 @@ def test_a_body_may_take_a_share_of_the_room_that_is_left(tmp_path: Path, monkey
     assert row["setting"] in document["detail"]
 
 
+@pytest.mark.parametrize("free", [0, 2**40])
+def test_a_body_beyond_its_own_limit_is_not_refused_for_want_of_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": free}))
+    with a_client(spool_directory=str(tmp_path), spool_threshold_bytes=1, max_json_bytes=10) as client:
+        refused = client.raw(b'{"x": [1], "y": [1]}')
+    document = assert_problem(refused, "body-too-large")
+    assert document["detail"] == "A body may have at most 10 bytes (LOSSGRID_MAX_JSON_BYTES)."
+    assert "retry-after" not in refused.headers
+
+
 def posted(body: bytes, content_type: str, **headers: str) -> Callable[[InProcess], httpx.Response]:
     return lambda client: client.raw(body, content_type=content_type, **headers)
 

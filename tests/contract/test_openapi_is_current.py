@@ -75,6 +75,13 @@ def test_the_refusals_of_a_loss_have_every_kind_of_their_status() -> None:
         assert set(examples) == {slug for slug, kind in KINDS.items() if str(kind.status) == status}
 
 
+@every_operation
+def test_a_list_in_the_query_is_written_with_commas(operation: dict[str, Any]) -> None:
+    for parameter in operation.get("parameters", []):
+        if '"array"' in json.dumps(parameter["schema"]):
+            assert (parameter["style"], parameter["explode"]) == ("form", False), parameter["name"]
+
+
 def fields(schema: Any, place: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a node of a JSON document
     """Walk through every property of every schema."""
     if isinstance(schema, dict):

@@ -136,6 +136,20 @@ def assert_refused(answer: Answer, status: int, slug: str) -> str:
     return str(document["detail"])
 
 
+@pytest.mark.parametrize("target", [b"http://A/healthz", b"HTTP://a:80/healthz?b=c:d@e", b"//a/healthz"])
+def test_a_target_that_names_the_host_of_the_header_is_served(port: int, target: bytes) -> None:
+    found, _ = talk(port, b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert statuses(found) == [404 if target.startswith(b"//") else 200]
+
+
+@pytest.mark.parametrize("target", [b"http://b/healthz", b"http://b:80/healthz", b"http://a@b/healthz", b"http://b?a"])
+@pytest.mark.parametrize("more", [b"", b"Upgrade: h2c\r\nConnection: Upgrade\r\n"], ids=["plain", "upgrade"])
+def test_a_target_that_names_another_host_than_the_header_is_refused(port: int, target: bytes, more: bytes) -> None:
+    found, _ = talk(port, b"GET " + target + b" HTTP/1.1\r\nHost: a\r\n" + more + b"\r\n")
+    assert statuses(found) == [400]
+    assert "another host than its Host header" in assert_refused(found[0], 400, "bad-host")
+
+
 UPGRADES = {
     "h2c": b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
     "websocket": b"Connection: Upgrade\r\nUpgrade: websocket\r\n",

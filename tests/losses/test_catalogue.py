@@ -102,6 +102,16 @@ def test_an_unknown_name_is_answered_with_the_nearest_known_ones(name: str, near
     assert name not in caught.value.detail
 
 
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("mse_loss", "mse"), ("MSELoss", "mse"), ("bce_loss", "bce"), ("BCEWithLogitsLoss", "bce_with_logits"),
+     ("l1_loss", "l1"), ("SmoothL1Loss", "smooth_l1"), ("log-cosh-loss", "log_cosh")],
+)  # fmt: skip
+def test_a_name_as_frameworks_have_it_leads_to_that_loss_first(name: str, nearest: str) -> None:
+    with pytest.raises(UnknownLoss, match=rf"did you mean {nearest}\b"):
+        find(name)
+
+
 def test_a_name_that_is_like_no_other_is_answered_with_all_of_them() -> None:
     with pytest.raises(UnknownLoss) as caught:
         find("???")
