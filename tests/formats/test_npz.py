@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 import zipfile
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -253,6 +254,28 @@ def test_a_bad_archive_is_refused_with_the_member(body: bytes, kind: type[Decode
     assert (named[0] in name.split("|")) if name else not named
     assert any(part in error.detail for part in words.split("|"))
     assert len(error.detail) < 400
+
+
+class Searched(bytes):
+    """A body that knows how much of it was searched from behind."""
+
+    length = 0
+
+    def rfind(self, sub: Any, start: Any = 0, stop: Any = None) -> int:  # noqa: ANN401 - as of bytes
+        """Search, and count what is searched."""
+        stop = len(self) if stop is None else stop
+        self.length += stop - start
+        return super().rfind(sub, start, stop)
+
+
+def test_only_the_end_of_a_large_archive_is_searched_for_its_end() -> None:
+    # In a mapped file of 2 GiB, to search all of it would take seconds, and as much memory.
+    body = Searched(PLAIN + bytes(2**22))
+    with pytest.raises(Malformed, match="directory is missing"):
+        reader.decode(body, FIELDS)
+    assert body.length < 2**17
+    behind = patched(PLAIN, after=END, at=20, new=b"\xff\xff") + bytes(0xFFFF)  # the longest comment
+    assert "follows its end" in refusal(behind).detail
 
 
 def raw_deflated(data: bytes) -> bytes:
