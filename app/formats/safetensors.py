@@ -68,11 +68,11 @@ def decode(
         More tensors than are taken.
     """
     header, begin = _header(body)
-    tensors = {name: row for name, row in header if name != _METADATA}
-    if len(tensors) > _MOST_TENSORS:
+    tensors = [(name, row) for name, row in header if name != _METADATA]
+    if len(tensors) > _MOST_TENSORS:  # those of one name count too: there may be a hundred thousand of them
         raise TooLarge(f"There may be at most {_MOST_TENSORS} tensors.")
-    check_names([name for name, _ in header if name != _METADATA], fields & {*ARRAYS}, "array of this request")
-    rows = {name: _Row(name, row) for name, row in tensors.items()}
+    check_names([name for name, _ in tensors], fields & {*ARRAYS}, "array of this request")
+    rows = {name: _Row(name, row) for name, row in tensors}
     arrays = {}
     position = 0
     for name, row in sorted(rows.items(), key=lambda item: (item[1].start, item[1].stop)):

@@ -173,6 +173,10 @@ def test_there_are_not_many_tensors() -> None:
     assert isinstance(refusal(described(**{f"t{i}": 1 for i in range(20_000)})), TooLarge)
 
 
+def test_many_tensors_of_one_name_are_not_looked_at_one_by_one() -> None:
+    assert isinstance(refusal(safetensors_of(b"{" + b",".join([b'"t":1'] * 20_000) + b"}")), TooLarge)
+
+
 def test_a_file_cut_anywhere_is_refused() -> None:
     for length in range(len(GOOD)):
         refusal(GOOD[:length])
