@@ -128,7 +128,8 @@ def members(body: Body) -> list[Member]:
 def _directory(body: Body) -> tuple[list[_Entry], int]:
     """Read the directory at the end of an archive: its rows by offset, and where it begins."""
     if body[:2] != b"PK":
-        raise Malformed("The body is no ZIP archive: its first bytes are not those of one.", offset=0)
+        detail = "The body is no ZIP archive: its first bytes are not those of one; what numpy.savez writes is wanted."
+        raise Malformed(detail, offset=0)
     place = len(body) - _END.size
     if place < 0 or body[place : place + 4] != b"PK\5\6":
         begun = body.rfind(b"PK\5\6", max(0, len(body) - _LONGEST_END))  # all of a large body would take seconds
@@ -138,7 +139,7 @@ def _directory(body: Body) -> tuple[list[_Entry], int]:
     if disk or first_disk or here != count or comment or begin + length != place:
         raise Malformed(f"The end of the archive (byte {place}) contradicts the rest of it.", offset=place)
     if count > MOST_MEMBERS:
-        raise TooLarge(f"An archive may have at most {MOST_MEMBERS} members.")
+        raise TooLarge(f"An archive may have at most {MOST_MEMBERS} members; what numpy.savez writes is wanted.")
     entries = []
     position = begin
     for _ in range(count):

@@ -93,7 +93,8 @@ def _header(body: Body) -> tuple[list[tuple[str, Any]], int]:
     length = int.from_bytes(body[:_LENGTH_BYTES], "little")
     begin = _LENGTH_BYTES + length
     if len(body) < _LENGTH_BYTES or begin > len(body):
-        raise Malformed("The body is no safetensors file: it ends within its header.", offset=len(body))
+        detail = "The body is no safetensors file, or not a whole one: it ends within its header; what"
+        raise Malformed(f"{detail} safetensors.numpy.save_file writes is wanted.", offset=len(body))
     if length > _LONGEST_HEADER:
         raise Malformed(f"The header of a safetensors file may have at most {_LONGEST_HEADER} bytes.", offset=0)
     message = "The header of the safetensors file (byte 8) is not a JSON object."

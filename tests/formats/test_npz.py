@@ -153,6 +153,9 @@ def test_all_arrays_of_a_batch_are_taken() -> None:
 REFUSED: list[tuple[str, bytes, type[DecodeError], str, str]] = [
     ("empty", b"", Malformed, "", "no ZIP archive"),
     ("json", b'{"x": 1}', Malformed, "", "no ZIP archive"),
+    ("another file", A_FILE, Malformed, "", "what numpy.savez writes is wanted"),
+    ("many", zipped({f"archive/data/{i}": b"" for i in range(9)}), TooLarge, "", "what numpy.savez writes is wanted"),
+    ("no names", npz(arr_0=X, arr_1=X), UnknownField, "arr_0", "request (numpy.savez(file, x=x, y=y) gives names)"),
     ("short", b"PK", Malformed, "", "directory is missing"),
     ("cut", PLAIN[:-1], Malformed, "", "follows its end|directory is missing"),
     ("before", b"PK" + PLAIN, Malformed, "", "contradicts"),
@@ -233,7 +236,7 @@ REFUSED: list[tuple[str, bytes, type[DecodeError], str, str]] = [
     ("damage", patched(PLAIN, after=b"}", at=-9, new=b"!"), Malformed, "x.npy", "checksum"),
     ("unknown", npz(x=X, y=X, logVar=X), UnknownField, "logVar", "did you mean logvar"),
     ("an option", npz(x=X, loss=X), UnknownField, "loss", "its fields are x, y"),
-    ("no array", zipped({"x.npy": A_FILE, "summary.json": b"{}"}), UnknownField, "summary.json", "end with .npy"),
+    ("no array", zipped({"x.npy": A_FILE, "summary.json": b"{}"}), UnknownField, "summary.json", "end with .npy, as"),
     ("a folder", zipped({"x/": b""}), UnknownField, "x/", "end with .npy"),
     ("a way out", zipped({"../../x.npy": A_FILE}), UnknownField, "../../x", "no array"),
     ("a root", zipped({"/x.npy": A_FILE}), UnknownField, "/x", "no array"),

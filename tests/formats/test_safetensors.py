@@ -79,6 +79,7 @@ def test_a_file_may_be_empty() -> None:
 NO_FILE = [
     (b"", "ends within"),
     (b"\0" * 7, "ends within"),
+    (b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "what safetensors.numpy.save_file writes is wanted"),
     (struct.pack("<Q", 1), "ends within"),
     (b"\xff" * 8 + b"{}", "ends within"),
     (struct.pack("<Q", 2**63) + b"{}", "ends within"),
