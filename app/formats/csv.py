@@ -54,7 +54,11 @@ _WRONG = tuple(  # what a cell may be that is no number, and what is said then
     )
 )
 _LINES = {separator: re.compile(rb"%b(?:[%b\n]%b)*+" % (_NUMBER, separator, _NUMBER)) for separator in (b",", b";")}
-_NAME = rb"(?!%b(?:SEPARATOR|\Z))[ \t]*+[\"'#A-Za-z_\x80-\xff][^SEPARATOR]*+" % _NAN
+_NO_VALUE = (  # what programs write where a value is missing: were it taken for a name, a sample would be lost
+    rb"[ \t]*+[\"']?+(?:[+-]?+nan|[+-]?+inf(?:inity)?|#?n/?a|<?na>?|null|none"
+    rb"|#(?:div/0!|value!|ref!|num!|name\?|null!))[\"']?+[ \t]*+"
+)
+_NAME = rb"(?!%b(?:SEPARATOR|\Z))[ \t]*+[\"'#A-Za-z_\x80-\xff][^SEPARATOR]*+" % _NO_VALUE
 _HEADINGS = {
     separator: re.compile(
         rb"NAME(?:SEPARATORNAME)*+".replace(b"NAME", _NAME).replace(b"SEPARATOR", separator), re.IGNORECASE
@@ -108,8 +112,9 @@ def read(  # noqa: PLR0913 - where the text is, and what to heed
     name
         The array, for refusals.
     body, start, stop
-        UTF-8, perhaps with a byte order mark. The first line is passed over if all of its cells are names. The
-        separator is a semicolon if the first line of numbers has one, and the decimal mark always a point.
+        UTF-8, perhaps with a byte order mark. The first line is passed over if all of its cells are names; what stands
+        for a missing value, such as ``null`` or ``#N/A``, is none. The separator is a semicolon if the first line of
+        numbers has one, and the decimal mark always a point.
     accelerated
         Whether simdjson reads the numbers; without it the answer is the same and takes longer.
     scratch
