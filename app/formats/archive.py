@@ -32,6 +32,9 @@ FREE_BYTES = 2**20
 _END = struct.Struct("<4s4H2LH")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
+_LONGEST_END = _END.size + 0xFFFF
+"""How long the end of an archive is at most, with its comment."""
+
 _STORED, _DEFLATED = 0, 8
 _SECRET_FLAGS, _LATER_FLAG = 0b10_0000_0100_0001, 0b1000  # encrypted, strongly, masked; sizes follow the content
 _SATURATED = 0xFFFFFFFF
@@ -125,17 +128,18 @@ def members(body: Body) -> list[Member]:
 def _directory(body: Body) -> tuple[list[_Entry], int]:
     """Read the directory at the end of an archive: its rows by offset, and where it begins."""
     if body[:2] != b"PK":
-        raise Malformed("The body is no ZIP archive: its first bytes are not those of one.", offset=0)
+        detail = "The body is no ZIP archive: its first bytes are not those of one; what numpy.savez writes is wanted."
+        raise Malformed(detail, offset=0)
     place = len(body) - _END.size
     if place < 0 or body[place : place + 4] != b"PK\5\6":
-        begun = body.rfind(b"PK\5\6")
+        begun = body.rfind(b"PK\5\6", max(0, len(body) - _LONGEST_END))  # all of a large body would take seconds
         detail = "something follows its end" if begun >= 0 else "its directory is missing at the end"
         raise Malformed(f"The archive is not whole: {detail}.", offset=len(body))
     _, disk, first_disk, here, count, length, begin, comment = _END.unpack_from(body, place)
     if disk or first_disk or here != count or comment or begin + length != place:
         raise Malformed(f"The end of the archive (byte {place}) contradicts the rest of it.", offset=place)
     if count > MOST_MEMBERS:
-        raise TooLarge(f"An archive may have at most {MOST_MEMBERS} members.")
+        raise TooLarge(f"An archive may have at most {MOST_MEMBERS} members; what numpy.savez writes is wanted.")
     entries = []
     position = begin
     for _ in range(count):

@@ -31,12 +31,34 @@ __all__ = ["read"]
 
 _MOST_FAULTS = 20
 _LONGEST_HEADING = 1 << 22
-_NUMBER = rb"[ \t]*+[+-]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+[ \t]*+"
+_LONGEST_CELL = 1 << 20  # longer than a block: what is longer still is one cell
+_ENDLESS = b"\xff"  # stands for such a cell; no text in UTF-8 has it
+_NUMERAL = rb"[+-]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+"
+_NUMBER = rb"[ \t]*+%b[ \t]*+" % _NUMERAL
 _CELL = re.compile(_NUMBER)
 _NAN = rb"[ \t]*+[+-]?+(?:nan|inf(?:inity)?|n/?a)[ \t]*+"
-_NOT_FINITE = re.compile(_NAN, re.IGNORECASE)
+_WANTED = "a finite number with a decimal point is wanted"
+_WRONG = tuple(  # what a cell may be that is no number, and what is said then
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), words)
+    for pattern, words in (
+        (re.escape(_ENDLESS), f"has more than {_LONGEST_CELL:,} characters; {_WANTED}"),
+        (rb"\s*+", f"is empty; {_WANTED}"),
+        (_NAN, f"is NaN or infinite; {_WANTED}"),
+        (rb".*,.*", f"has a decimal comma; {_WANTED}"),
+        (rb"[ \t]*+([\"'])%b\1[ \t]*+" % _NUMBER, f"is not a number as it is in quotes; {_WANTED}, without quotes"),
+        (
+            rb"[ \t]*+%b(?:[ \t]++%b)++[ \t]*+" % (_NUMERAL, _NUMERAL),
+            "is not a number but several with blanks between them; commas or semicolons are wanted there",
+        ),
+        (rb".*", f"is not a number; {_WANTED}"),
+    )
+)
 _LINES = {separator: re.compile(rb"%b(?:[%b\n]%b)*+" % (_NUMBER, separator, _NUMBER)) for separator in (b",", b";")}
-_NAME = rb"(?!%b(?:SEPARATOR|\Z))[ \t]*+[\"'#A-Za-z_\x80-\xff][^SEPARATOR]*+" % _NAN
+_NO_VALUE = (  # what programs write where a value is missing: were it taken for a name, a sample would be lost
+    rb"[ \t]*+[\"']?+(?:[+-]?+nan|[+-]?+inf(?:inity)?|#?n/?a|<?na>?|null|none"
+    rb"|#(?:div/0!|value!|ref!|num!|name\?|null!))[\"']?+[ \t]*+"
+)
+_NAME = rb"(?!%b(?:SEPARATOR|\Z))[ \t]*+[\"'#A-Za-z_\x80-\xff][^SEPARATOR]*+" % _NO_VALUE
 _HEADINGS = {
     separator: re.compile(
         rb"NAME(?:SEPARATORNAME)*+".replace(b"NAME", _NAME).replace(b"SEPARATOR", separator), re.IGNORECASE
@@ -90,8 +112,9 @@ def read(  # noqa: PLR0913 - where the text is, and what to heed
     name
         The array, for refusals.
     body, start, stop
-        UTF-8, perhaps with a byte order mark. The first line is passed over if all of its cells are names. The
-        separator is a semicolon if the first line of numbers has one, and the decimal mark always a point.
+        UTF-8, perhaps with a byte order mark. The first line is passed over if all of its cells are names; what stands
+        for a missing value, such as ``null`` or ``#N/A``, is none. The separator is a semicolon if the first line of
+        numbers has one, and the decimal mark always a point.
     accelerated
         Whether simdjson reads the numbers; without it the answer is the same and takes longer.
     scratch
@@ -115,7 +138,7 @@ def read(  # noqa: PLR0913 - where the text is, and what to heed
     """
     end = len(body) if stop is None else stop
     _check_encoding(name, body, start, end, checkpoint)
-    table = _table(body, start, end, block_bytes)
+    table = _table(body, start, end, block_bytes, checkpoint)
     if table.start == table.stop:
         detail = "holds no numbers; a sample in every line is wanted"
         raise refused(Ragged, name, detail)
@@ -140,26 +163,29 @@ def _has_zeros(found: NDArray[np.float64], checkpoint: Checkpoint) -> bool:
     return False
 
 
-def _table(body: Body, start: int, stop: int, block_bytes: int) -> _Table:
+def _table(body: Body, start: int, stop: int, block_bytes: int, checkpoint: Checkpoint) -> _Table:
     """Find the lines that hold numbers."""
     if body[start : start + len(codecs.BOM_UTF8)] == codecs.BOM_UTF8:
         start += len(codecs.BOM_UTF8)
     rest = b""
     while start < stop and not rest:
+        checkpoint()
         tail = body[max(start, stop - BLOCK_BYTES) : stop]
         rest = tail.rstrip(b"\r\n")
         stop -= len(tail) - len(rest)
-    first, end = 1, _end(body, b"\n", start, stop)
+    first, end = 1, _end(body, b"\n", start, stop, checkpoint)
     if _is_heading(body[start : min(end, start + _LONGEST_HEADING + 1)]):
         first, start = 2, min(end + 1, stop)
-        end = _end(body, b"\n", start, stop)
-    separator = b";" if _end(body, b";", start, end) < end else b","
-    return _Table(start, stop, first, separator, occurrences(separator, body, start, end) + 1, block_bytes)
+        end = _end(body, b"\n", start, stop, checkpoint)
+    separator = b";" if _end(body, b";", start, end, checkpoint) < end else b","
+    width = occurrences(separator, body, start, end, checkpoint) + 1
+    return _Table(start, stop, first, separator, width, block_bytes)
 
 
-def _end(body: Body, mark: bytes, start: int, stop: int) -> int:
+def _end(body: Body, mark: bytes, start: int, stop: int, checkpoint: Checkpoint) -> int:
     """Find the first mark; `stop` if there is none."""
     for place in range(start, stop, BLOCK_BYTES):
+        checkpoint()
         found = body[place : min(place + BLOCK_BYTES, stop)].find(mark)
         if found >= 0:
             return place + found
@@ -193,7 +219,7 @@ def _check_encoding(name: str, body: Body, start: int, stop: int, checkpoint: Ch
         raise refused(Malformed, name, detail)
 
 
-def _cuts(body: Body, table: _Table) -> Iterator[tuple[int, int, bool]]:
+def _cuts(body: Body, table: _Table, checkpoint: Checkpoint) -> Iterator[tuple[int, int, bool]]:
     """Cut lines into blocks: where each begins, where it ends, and whether a line ends there."""
     start = table.start
     while table.stop - start > table.block_bytes:
@@ -202,7 +228,7 @@ def _cuts(body: Body, table: _Table) -> Iterator[tuple[int, int, bool]]:
         ends = cut >= 0
         if not ends:
             cut = block.rfind(table.separator)
-        stop = start + cut if cut >= 0 else _end_of_cell(body, table, start + table.block_bytes)
+        stop = start + cut if cut >= 0 else _end_of_cell(body, table, start + table.block_bytes, checkpoint)
         ends = ends or body[stop : stop + 1] != table.separator
         yield start, stop, ends
         start = stop + 1
@@ -210,17 +236,17 @@ def _cuts(body: Body, table: _Table) -> Iterator[tuple[int, int, bool]]:
         yield start, table.stop, True
 
 
-def _end_of_cell(body: Body, table: _Table, start: int) -> int:
+def _end_of_cell(body: Body, table: _Table, start: int, checkpoint: Checkpoint) -> int:
     """Find the end of a cell that is longer than a block."""
-    line = _end(body, b"\n", start, table.stop)
-    return _end(body, table.separator, start, line)
+    line = _end(body, b"\n", start, table.stop, checkpoint)
+    return _end(body, table.separator, start, line, checkpoint)
 
 
 def _as_json(body: Body, table: _Table, checkpoint: Checkpoint) -> Text:
     """Let the lines be lists; where each has one number, let all be one list."""
 
     def blocks() -> Iterator[Block]:
-        return _blocks(body, table)
+        return _blocks(body, table, checkpoint)
 
     def count() -> int:
         return occurrences(table.separator + b"\n", body, table.start, table.stop, checkpoint) + 1
@@ -228,18 +254,20 @@ def _as_json(body: Body, table: _Table, checkpoint: Checkpoint) -> Text:
     return Text(min(table.width, 2), blocks, count)
 
 
-def _blocks(body: Body, table: _Table) -> Iterator[Block]:
+def _blocks(body: Body, table: _Table, checkpoint: Checkpoint) -> Iterator[Block]:
     """Give the blocks of a text in JSON.
 
     Raises
     ------
     ValueError
-        If there is anything in it that means something else in JSON.
+        If there is anything in it that means something else in JSON, or a cell that is longer than any number.
     """
     rank = min(table.width, 2)
     strangers = (b"[", b"]", *((b",",) if table.separator == b";" else ()), *((table.separator,) if rank == 1 else ()))
     opened = 0
-    for start, stop, ends in _cuts(body, table):
+    for start, stop, ends in _cuts(body, table, checkpoint):
+        if stop - start > _LONGEST_CELL:
+            raise ValueError("a cell that is longer than any number")
         text = body[start:stop]
         if any(stranger in text for stranger in strangers) or (rank == 1 and not ends):
             raise ValueError("no table that is also JSON")
@@ -264,9 +292,9 @@ def _second_look(name: str, body: Body, table: _Table, scratch: Scratch, checkpo
     """Read a text line by line, or say what is wrong with it and where."""
     count = occurrences(table.separator + b"\n", body, table.start, table.stop, checkpoint) + 1
     reading = _Reading(name, table, scratch.empty(count))
-    for start, stop, ends in _cuts(body, table):
+    for start, stop, ends in _cuts(body, table, checkpoint):
         checkpoint()
-        text = body[start:stop].replace(b"\r\n", b"\n")
+        text = body[start:stop].replace(b"\r\n", b"\n") if stop - start <= _LONGEST_CELL else _ENDLESS
         reading.read(text.removesuffix(b"\r") if ends else text, ends=ends)
         if len(reading.faults) >= _MOST_FAULTS:
             break
@@ -358,14 +386,10 @@ def _cells(
                 detail = f"({place}, column {column + 1}) is beyond the range of a double"
                 yield OutOfRange, Fault((name, index, column), detail)
         else:
-            what = "is empty" if not cell.strip() else "is NaN or infinite" if _NOT_FINITE.fullmatch(cell) else ""
-            what = what or ("has a decimal comma" if b"," in cell else "is not a number" + _separation(cell))
-            detail = f"({place}, column {column + 1}) {what}; a finite number with a decimal point is wanted"
+            detail = f"({place}, column {column + 1}) {_what_is_wrong(cell)}"
             yield NotANumber, Fault((name, index, column), detail)
 
 
-def _separation(cell: bytes) -> str:
-    """Say so if a cell holds numbers with white space between, as ``numpy.savetxt`` writes them by default."""
-    numbers = [part for part in cell.split(maxsplit=2)[:2] if _CELL.fullmatch(part)]
-    several = " but several with white space between, where commas or semicolons belong"
-    return several if len(numbers) > 1 else ""
+def _what_is_wrong(cell: bytes) -> str:
+    """Say what a cell is instead of a number, and what to do."""
+    return next(words for pattern, words in _WRONG if pattern.fullmatch(cell))

@@ -125,7 +125,8 @@ def _dtype(name: str, value: bytes) -> np.dtype[np.generic]:
         raise refused(Malformed, name, "has a .npy header whose descr names no type")
     order, kind = found.groups()
     if kind not in _KINDS:
-        words = {"O": "objects, which would have to be unpickled", "c": "complex numbers", "V": "raw bytes"}
+        words = {"O": "objects, which would have to be unpickled", "c": "complex numbers"}
+        words |= {"V": "raw bytes, as which NumPy writes bfloat16 and float8 too"}
         words |= {"S": "texts", "a": "texts", "U": "texts", "M": "dates", "m": "durations"}
         raise refused(WrongDtype, name, f"holds {words.get(kind[0], 'elements of another type')}; {_TAKEN} are taken")
     return np.dtype(order + kind)

@@ -30,6 +30,7 @@ SUMMARY = "summary.json"
 """The member of an answer that holds everything but the arrays."""
 
 _SUFFIX = ".npy"
+_UNNAMED = "arr_"  # what NumPy calls arrays that it was given without a name
 
 
 def decode(  # noqa: PLR0913 - what there is to heed
@@ -84,9 +85,12 @@ def decode(  # noqa: PLR0913 - what there is to heed
     found = members(body)
     for member in found:
         if not member.name.endswith(_SUFFIX):
-            raise refused(UnknownField, member.name[:40], "is a member that is no array; the names end with .npy")
+            detail = "is a member that is no array; names that end with .npy, as numpy.savez writes them, are wanted"
+            raise refused(UnknownField, member.name[:40], detail)
     names = [member.name.removesuffix(_SUFFIX) for member in found]
-    check_names(names, fields & {*ARRAYS}, "array of this request")
+    are_unnamed = any(name.startswith(_UNNAMED) for name in names)
+    how = " (numpy.savez(file, x=x, y=y) gives names)" if are_unnamed else ""
+    check_names(names, fields & {*ARRAYS}, f"array of this request{how}")
     arrays = {}
     checks: list[Check] = []
     left = max_upload_bytes

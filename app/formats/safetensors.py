@@ -68,11 +68,11 @@ def decode(
         More tensors than are taken.
     """
     header, begin = _header(body)
-    tensors = {name: row for name, row in header if name != _METADATA}
-    if len(tensors) > _MOST_TENSORS:
+    tensors = [(name, row) for name, row in header if name != _METADATA]
+    if len(tensors) > _MOST_TENSORS:  # those of one name count too: there may be a hundred thousand of them
         raise TooLarge(f"There may be at most {_MOST_TENSORS} tensors.")
-    check_names([name for name, _ in header if name != _METADATA], fields & {*ARRAYS}, "array of this request")
-    rows = {name: _Row(name, row) for name, row in tensors.items()}
+    check_names([name for name, _ in tensors], fields & {*ARRAYS}, "array of this request")
+    rows = {name: _Row(name, row) for name, row in tensors}
     arrays = {}
     position = 0
     for name, row in sorted(rows.items(), key=lambda item: (item[1].start, item[1].stop)):
@@ -93,7 +93,8 @@ def _header(body: Body) -> tuple[list[tuple[str, Any]], int]:
     length = int.from_bytes(body[:_LENGTH_BYTES], "little")
     begin = _LENGTH_BYTES + length
     if len(body) < _LENGTH_BYTES or begin > len(body):
-        raise Malformed("The body is no safetensors file: it ends within its header.", offset=len(body))
+        detail = "The body is no safetensors file, or not a whole one: it ends within its header; what"
+        raise Malformed(f"{detail} safetensors.numpy.save_file writes is wanted.", offset=len(body))
     if length > _LONGEST_HEADER:
         raise Malformed(f"The header of a safetensors file may have at most {_LONGEST_HEADER} bytes.", offset=0)
     message = "The header of the safetensors file (byte 8) is not a JSON object."

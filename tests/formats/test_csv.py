@@ -2,6 +2,9 @@
 
 import json
 import mmap
+import tracemalloc
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,6 +55,8 @@ def test_every_way_to_write_a_number_is_correctly_rounded(number: str) -> None:
         ("\ufeff1,2\n", [[1, 2]]),
         ("\ufeffa,b\n1,2\n", [[1, 2]]),
         ("weight\n1\n2", [1, 2]),
+        ("true\n1\n2", [1, 2]),
+        ("nonempty;nullable;nano;infimum;#name\n1;2;3;4;5", [[1, 2, 3, 4, 5]]),
         ('"a","b"\n1,2', [[1, 2]]),
         ("\u00e4;\u00f6\n1;2", [[1, 2]]),
         ("name\n1;2", [[1, 2]]),
@@ -93,21 +98,29 @@ REFUSED: list[tuple[bytes, type[DecodeError], tuple[int, ...], str]] = [
     (b"1,2\n\n3,4\n", NotANumber, (1, 0), "line 2, column 1) is empty"),
     (b"1\n\n3\n", NotANumber, (1, 0), "is empty"),
     (b"nan,1\n", NotANumber, (0, 0), "is NaN"),
+    (b"null\n1\n2\n", NotANumber, (0, 0), "line 1, column 1) is not a number"),
+    (b"None,None\n1,2\n", NotANumber, (0, 0), "line 1, column 1) is not a number"),
+    (b"a;NULL\n1;2\n", NotANumber, (0, 0), "line 1, column 1) is not a number"),
+    (b'"null"\n1\n', NotANumber, (0, 0), "line 1, column 1) is not a number"),
+    (b'"NaN"\n1\n', NotANumber, (0, 0), "line 1, column 1) is not a number"),
+    (b"#N/A\n1\n", NotANumber, (0, 0), "line 1, column 1) is not a number"),
+    (b"#DIV/0!,#NUM!\n1,2\n", NotANumber, (0, 0), "line 1, column 1) is not a number"),
+    (b"<NA>\n1\n", NotANumber, (0, 0), "line 1, column 1) is not a number"),
     (b"1,NaN\n", NotANumber, (0, 1), "is NaN"),
     (b"1,-Infinity\n", NotANumber, (0, 1), "is NaN or infinite"),
     (b"1,N/A\n", NotANumber, (0, 1), "is NaN"),
     (b"0,5;1,5\n", NotANumber, (0, 0), "decimal comma"),
     (b"1;2\n3,5;4\n", NotANumber, (1, 0), "decimal comma"),
-    (b"1 2\n3 4\n", NotANumber, (0, 0), "is not a number"),
-    (b"1\t2\n", NotANumber, (0, 0), "is not a number"),
-    (b"1 2\n3 4\n", NotANumber, (0, 0), "several with white space between, where commas or semicolons belong"),
-    (b"a,b\n1,2\n3, 4\t-5e0 \n", NotANumber, (1, 1), "several with white space between"),
-    (b"1,2\n3,4 th\n", NotANumber, (1, 1), "is not a number; a finite"),
+    (b"1 2\n3 4\n", NotANumber, (0, 0), "is not a number but several with blanks between them; commas or semicolons"),
+    (b" 1.0e+00\t-.5 \n", NotANumber, (0, 0), "is not a number but several with blanks between them"),
+    (b"1 2 word\n", NotANumber, (0, 0), "is not a number; a finite"),
     (b"1_0,1\n", NotANumber, (0, 0), "is not a number"),
     (b"0x1,1\n", NotANumber, (0, 0), "is not a number"),
     ("1,\u0661".encode(), NotANumber, (0, 1), "is not a number"),
     (b"1],[2\n", NotANumber, (0, 0), "is not a number"),
-    (b'1,"2"\n', NotANumber, (0, 1), "is not a number"),
+    (b'1,"2"\n', NotANumber, (0, 1), "is not a number as it is in quotes"),
+    (b"1, '2' \n", NotANumber, (0, 1), "without quotes"),
+    (b"1,\"2'\n", NotANumber, (0, 1), "is not a number; a finite"),
     (b"1,2\r3,4\n", NotANumber, (0, 1), "is not a number"),
     (b"1,1e400\n", OutOfRange, (0, 1), "line 1, column 2) is beyond"),
     (b"1," + b"9" * 400, OutOfRange, (0, 1), "beyond"),
@@ -240,6 +253,50 @@ def test_cells_longer_than_a_block_are_read() -> None:
     for text in (b"1," + long + b"\n" + long + b",2", long + b"\n1\n" + long, long + b"," + long):
         assert read("x", text).size == text.count(b",") + text.count(b"\n") + 1
         assert read("x", text.replace(b"0.5", b".5")).tolist() == read("x", text).tolist()
+
+
+@pytest.mark.parametrize("filling", [b"1", b"a", b" ", b"[", b"0."])
+def test_a_cell_longer_than_any_number_is_refused_without_a_copy(filling: bytes) -> None:
+    endless = filling * ((16 << 20) // len(filling))
+    for text, line, path in ((endless, 1, (0, 0)), (b"1,2\n3," + endless + b"\n5,6", 2, (1, 1))):
+        tracemalloc.start()
+        try:
+            with pytest.raises(NotANumber) as caught:
+                read("x", text)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 10 << 20, "less than the cell; a line that may be a heading is looked at as far as 4 MiB"
+        assert [fault.path for fault in caught.value.faults] == [("x", *path)]
+        assert f"(line {line}, column {path[1] + 1}) has more than 1,048,576 characters" in caught.value.detail
+
+
+MANY = 12 << 20
+
+
+class Watched(bytes):
+    """A body that knows how much of it has been looked at since the last checkpoint."""
+
+    since = most = 0
+
+    def __getitem__(self, place: Any) -> Any:  # noqa: ANN401 - as of bytes
+        found = super().__getitem__(place)
+        if isinstance(place, slice):
+            self.since += len(found)
+            self.most = max(self.most, self.since)
+        return found
+
+    def checkpoint(self) -> None:
+        """Begin to count anew."""
+        self.since = 0
+
+
+@pytest.mark.parametrize("text", [b"1" * MANY, b"1," * MANY + b"1", b"1\n" + b"a" * MANY, b"\n" * MANY])
+def test_an_endless_line_is_looked_at_in_pieces(text: bytes) -> None:
+    body = Watched(text)
+    with suppress(DecodeError):
+        read("x", body, checkpoint=body.checkpoint)
+    assert body.most < 6 << 20, "a line that may be a heading is looked at as far as 4 MiB"
 
 
 def test_a_long_line_in_a_column_of_single_numbers_is_no_number_more() -> None:

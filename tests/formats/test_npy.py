@@ -138,6 +138,7 @@ REFUSED = [
     (npy_of(header("(1000000000000,)", "'|S0'")), WrongDtype, "texts"),
     (npy_of(header("(1000000000000,)", "'<U0'")), WrongDtype, "texts"),
     (npy_of(header("(1,)", "'|V2147483647'"), DATA), WrongDtype, "raw bytes"),
+    (npy_of(header("(4,)", "'<V2'"), DATA[:8]), WrongDtype, "raw bytes, as which NumPy writes bfloat16"),
     (npy_of(header("(1,)", "'<M8'"), DATA), WrongDtype, "another type|dates"),
     (npy_of(header("(1,)", "'|O'"), DATA), WrongDtype, "unpickled"),
     (npy_of(header("(1,)", "'<c16'"), DATA), WrongDtype, "complex"),

@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 import zipfile
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -152,6 +153,9 @@ def test_all_arrays_of_a_batch_are_taken() -> None:
 REFUSED: list[tuple[str, bytes, type[DecodeError], str, str]] = [
     ("empty", b"", Malformed, "", "no ZIP archive"),
     ("json", b'{"x": 1}', Malformed, "", "no ZIP archive"),
+    ("another file", A_FILE, Malformed, "", "what numpy.savez writes is wanted"),
+    ("many", zipped({f"archive/data/{i}": b"" for i in range(9)}), TooLarge, "", "what numpy.savez writes is wanted"),
+    ("no names", npz(arr_0=X, arr_1=X), UnknownField, "arr_0", "request (numpy.savez(file, x=x, y=y) gives names)"),
     ("short", b"PK", Malformed, "", "directory is missing"),
     ("cut", PLAIN[:-1], Malformed, "", "follows its end|directory is missing"),
     ("before", b"PK" + PLAIN, Malformed, "", "contradicts"),
@@ -232,7 +236,7 @@ REFUSED: list[tuple[str, bytes, type[DecodeError], str, str]] = [
     ("damage", patched(PLAIN, after=b"}", at=-9, new=b"!"), Malformed, "x.npy", "checksum"),
     ("unknown", npz(x=X, y=X, logVar=X), UnknownField, "logVar", "did you mean logvar"),
     ("an option", npz(x=X, loss=X), UnknownField, "loss", "its fields are x, y"),
-    ("no array", zipped({"x.npy": A_FILE, "summary.json": b"{}"}), UnknownField, "summary.json", "end with .npy"),
+    ("no array", zipped({"x.npy": A_FILE, "summary.json": b"{}"}), UnknownField, "summary.json", "end with .npy, as"),
     ("a folder", zipped({"x/": b""}), UnknownField, "x/", "end with .npy"),
     ("a way out", zipped({"../../x.npy": A_FILE}), UnknownField, "../../x", "no array"),
     ("a root", zipped({"/x.npy": A_FILE}), UnknownField, "/x", "no array"),
@@ -253,6 +257,28 @@ def test_a_bad_archive_is_refused_with_the_member(body: bytes, kind: type[Decode
     assert (named[0] in name.split("|")) if name else not named
     assert any(part in error.detail for part in words.split("|"))
     assert len(error.detail) < 400
+
+
+class Searched(bytes):
+    """A body that knows how much of it was searched from behind."""
+
+    length = 0
+
+    def rfind(self, sub: Any, start: Any = 0, stop: Any = None) -> int:  # noqa: ANN401 - as of bytes
+        """Search, and count what is searched."""
+        stop = len(self) if stop is None else stop
+        self.length += stop - start
+        return super().rfind(sub, start, stop)
+
+
+def test_only_the_end_of_a_large_archive_is_searched_for_its_end() -> None:
+    # In a mapped file of 2 GiB, to search all of it would take seconds, and as much memory.
+    body = Searched(PLAIN + bytes(2**22))
+    with pytest.raises(Malformed, match="directory is missing"):
+        reader.decode(body, FIELDS)
+    assert body.length < 2**17
+    behind = patched(PLAIN, after=END, at=20, new=b"\xff\xff") + bytes(0xFFFF)  # the longest comment
+    assert "follows its end" in refusal(behind).detail
 
 
 def raw_deflated(data: bytes) -> bytes:

@@ -79,6 +79,7 @@ def test_a_file_may_be_empty() -> None:
 NO_FILE = [
     (b"", "ends within"),
     (b"\0" * 7, "ends within"),
+    (b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "what safetensors.numpy.save_file writes is wanted"),
     (struct.pack("<Q", 1), "ends within"),
     (b"\xff" * 8 + b"{}", "ends within"),
     (struct.pack("<Q", 2**63) + b"{}", "ends within"),
@@ -171,6 +172,10 @@ def test_names_are_looked_at(body: bytes, kind: type[DecodeError], name: str) ->
 
 def test_there_are_not_many_tensors() -> None:
     assert isinstance(refusal(described(**{f"t{i}": 1 for i in range(20_000)})), TooLarge)
+
+
+def test_many_tensors_of_one_name_are_not_looked_at_one_by_one() -> None:
+    assert isinstance(refusal(safetensors_of(b"{" + b",".join([b'"t":1'] * 20_000) + b"}")), TooLarge)
 
 
 def test_a_file_cut_anywhere_is_refused() -> None:
