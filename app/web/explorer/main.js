@@ -402,10 +402,15 @@ const takeFiles = async (files) => {
   }
   gathered = taken.roles;
   if (taken.unclear.length) askRoles(taken.unclear);
-  else {
-    const missing = ["x", "y"].filter((name) => !(name in gathered)).join(" and ");
-    say(`${Object.keys(gathered).join(" and ")} is here; now drop the file of ${missing}.`);
-  }
+  else sayMissing();
+};
+
+/** Say which files are still to come. */
+const sayMissing = () => {
+  const here = Object.keys(gathered);
+  const missing = ["x", "y"].filter((name) => !(name in gathered));
+  const said = here.length ? `${here.join(" and ")} ${here.length > 1 ? "are" : "is"} here; now drop` : "Drop";
+  say(`${said} the ${missing.length > 1 ? "files" : "file"} of ${missing.join(" and ")}.`);
 };
 
 /** Names do not say which array a file holds: let the person say. */
@@ -426,7 +431,13 @@ const askRoles = (files) => {
       const role = row.querySelector("select").value;
       if (ARRAYS.includes(role)) chosen[role] = files[at];
     });
-    takeBatch(await fromRoles(chosen));
+    if ("x" in chosen && "y" in chosen) takeBatch(await fromRoles(chosen));
+    else {
+      gathered = chosen;
+      roles.hidden = true;
+      sayMissing();
+      $("#pick").focus();
+    }
   };
   roles.querySelector("select").focus();
 };
