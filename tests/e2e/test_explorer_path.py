@@ -12,7 +12,20 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Screenshot
-from tests.e2e.explorer import VERSION_1, VERSION_2, cell, choose, opened, settled, total, totals, until, visited
+from tests.e2e.explorer import (
+    PAINTED,
+    PIXELS,
+    VERSION_1,
+    VERSION_2,
+    cell,
+    choose,
+    opened,
+    settled,
+    total,
+    totals,
+    until,
+    visited,
+)
 from tests.e2e.process import Running
 
 pytestmark = pytest.mark.browser
@@ -216,6 +229,19 @@ def test_the_links_of_the_article_change_the_view(digits: Page) -> None:
     expect(cell(page, "mean_mean")).to_be_checked()
     page.go_back()
     expect(cell(page, VERSION_2)).to_be_checked()
+
+
+def test_a_total_is_seen_where_its_terms_have_different_signs(server: Running, page: Page) -> None:
+    # r is log(2 pi 0.01) / 2, about -1.38, and k is 1/2: the bar leads from 0 to -1.38, and back to -0.88.
+    opened(page, server, "sample=numbers&x=0&y=0&mu=1&logvar=0&loss=gaussian_nll&variance=0.01")
+    assert total(page) == pytest.approx(-0.8836, abs=1e-4)
+    until(page, PAINTED, 1)
+    back, out = page.locator("[data-plate=total] .frame canvas").evaluate(
+        f"canvas => {{ const {{ data, width, height }} = ({PIXELS})(canvas); return [0.2, 0.6].map(share => {{"
+        " const at = 4 * (Math.floor(height / 2) * width + Math.floor(share * width));"
+        " return data[at] > data[at + 2] ? 'reconstruction' : 'KL'; }); }"
+    )
+    assert (back, out) == ("KL", "reconstruction")
 
 
 def test_a_place_on_the_page_is_no_state(digits: Page) -> None:
