@@ -190,7 +190,7 @@ def test_a_service_that_wants_a_token(server: Running, page: Page, complaints: l
     expect(problem).to_be_hidden()
     settled(page)
     expect(page.locator("#chart-identify ol code").first).to_have_text("sum_mean(squared_error) + sum_mean(kl)")
-    expect(page.locator("#code pre").first).to_contain_text('--header "Authorization: Bearer $LOSSGRID_TOKEN"')
+    expect(page.locator("#code pre").first).to_contain_text('--header "Authorization: Bearer $TOKEN"')
     assert "sesame" not in page.content() + page.url
     assert all("status of 401" in text for text in complaints), complaints
     complaints.clear()
