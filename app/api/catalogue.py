@@ -1,9 +1,10 @@
 """GET /losses and GET /losses/{name}: the catalogue of elementwise losses, as the core has it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Path
+from fastapi.openapi.models import Example
 from starlette.responses import Response
 
 from app.api.answer import LossRow
@@ -12,6 +13,8 @@ from app.losses import LOSSES, Loss, UnknownLoss, find
 from app.problems import NOT_FOUND, Problem, RefusedError
 
 __all__ = ["router"]
+
+A_NAME: Final = {"huber": Example(value="huber")}
 
 
 def router() -> APIRouter:
@@ -24,7 +27,7 @@ def router() -> APIRouter:
         return Response(whole, media_type="application/json")
 
     async def one_loss(
-        name: Annotated[str, Path(description="Its name or an alias.", examples=["huber"])],
+        name: Annotated[str, Path(description="Its name or an alias.", openapi_examples=A_NAME)],
     ) -> Response:
         try:
             row = rows[find(name).name]

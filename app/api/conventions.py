@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 import orjson
 from fastapi import APIRouter, Path
+from fastapi.openapi.models import Example
 from pydantic import Field, with_config
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,6 +30,7 @@ __all__ = [
 
 LARGEST_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 100
+AN_ID: Final = {"torch-mse-loss": Example(value="torch-mse-loss")}
 
 _closed: Final = with_config(extra="forbid")
 
@@ -290,7 +292,7 @@ def router() -> APIRouter:
         return Response(orjson.dumps(_page(request)), media_type="application/json")
 
     async def one_convention(
-        convention: Annotated[str, Path(alias="id", description="Its id.", examples=["torch-mse-loss"])],
+        convention: Annotated[str, Path(alias="id", description="Its id.", openapi_examples=AN_ID)],
     ) -> Response:
         row = CONVENTIONS.get(convention)
         if row is not None:

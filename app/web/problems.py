@@ -37,7 +37,7 @@ async def _index(request: Request) -> HTMLResponse:
 <p>The member <code>type</code> is stable and leads to one of the pages below; <code>detail</code> says what is wrong
 with this request; <code>errors</code> lists the places in the body as JSON pointers, at most twenty of them;
 <code>instance</code> is the id of the request, as in the header <code>X-Request-Id</code> and in the service's log.
-A problem never repeats what was sent.</p>
+A problem never repeats what was sent, but for the names of fields.</p>
 <table class="rows stacked">
 <thead><tr><th scope="col">Status</th><th scope="col">What is wrong</th><th scope="col">Slug</th></tr></thead>
 <tbody>

@@ -99,6 +99,50 @@ def test_files_may_come_one_after_the_other(server: Running, page: Page) -> None
     expect(page.locator("#grid input")).to_have_count(4)
 
 
+def test_files_whose_names_say_nothing_may_come_one_after_the_other(server: Running, page: Page) -> None:
+    opened(page, server)
+    for name, array, role in ("targets.npy", "x", "x"), ("decoded.npy", "y", "y"):
+        drop(page, {name: npy(FLAT[array])})
+        roles = page.locator("#roles")
+        assert roles.get_by_label(name).input_value() == role
+        roles.get_by_role("button", name="Use these files").click()
+        expect(roles).to_be_hidden()
+        if role == "x":
+            expect(page.locator("#status")).to_have_text("x is here; now drop the file of y.")
+            expect(page.locator("#pick")).to_be_focused()
+    expect(page.locator("#status")).to_contain_text("targets.npy, decoded.npy: 12 samples")
+
+
+def test_a_file_that_is_no_array_is_laid_aside(server: Running, page: Page) -> None:
+    opened(page, server)
+    drop(page, {"cat.png": b"\x89PNG"})
+    page.locator("#roles").get_by_label("cat.png").select_option("none of them")
+    page.locator("#roles").get_by_role("button", name="Use these files").click()
+    expect(page.locator("#status")).to_have_text("Drop the files of x and y.")
+    expect(page.locator("#grid input")).to_have_count(16)
+    drop(page, {"mu.npy": npy(FLAT["mu"]), "logvar.npy": npy(FLAT["logvar"])})
+    expect(page.locator("#status")).to_have_text("mu and logvar are here; now drop the files of x and y.")
+
+
+@pytest.mark.parametrize("shape", [(2, 5000), (5000, 2)], ids=["wide", "tall"])
+def test_only_the_axis_with_too_many_cells_is_averaged(server: Running, page: Page, shape: tuple[int, int]) -> None:
+    halves = np.zeros(shape)
+    halves[(1, slice(None)) if shape[0] == 2 else (slice(None), 1)] = 1
+    opened(page, server)
+    drop(page, {"halves.npz": npz(x=halves, y=halves)})
+    expect(page.locator("#status")).to_contain_text("halves.npz")
+    settled(page)
+    until(page, PAINTED, 2)
+    colours = page.locator("[data-plate=y] .frame canvas").evaluate(
+        f"canvas => {{ const {{ data, width, height }} = ({PIXELS})(canvas); const found = new Set();"
+        " const shares = [0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9];"
+        " for (const down of shares) for (const across of shares)"
+        " found.add(data[4 * (Math.floor(down * height) * width + Math.floor(across * width))]);"
+        " return [...found]; }"
+    )
+    assert len(colours) == 2
+
+
 def test_the_page_asks_what_names_do_not_say(server: Running, page: Page) -> None:
     opened(page, server)
     drop(page, {"targets.npy": npy(FLAT["x"]), "decoded.npy": npy(FLAT["y"])})

@@ -137,6 +137,20 @@ def test_the_pictures_follow_the_scheme(server: Running, page: Page) -> None:
     assert sum(page.evaluate(corner)) < sum(light)
 
 
+def test_what_is_chosen_is_seen_in_the_colours_of_the_system(server: Running, page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    opened(page, server)
+    for chosen, other in (
+        ("#grid label:has(:checked)", "#grid label:not(:has(:checked))"),
+        ("[data-sample][aria-pressed=true]", "[data-sample][aria-pressed=false]"),
+        (".chip[aria-pressed=true]", ".chip[aria-pressed=false]"),
+    ):
+        backgrounds = [
+            page.locator(one).first.evaluate("one => getComputedStyle(one).backgroundColor") for one in (chosen, other)
+        ]
+        assert backgrounds[0] != backgrounds[1], (chosen, backgrounds)
+
+
 def focused(page: Page) -> str:
     """Say which element has the focus."""
     found: str = page.evaluate("[document.activeElement.id, document.activeElement.textContent.slice(0, 30)].join(' ')")

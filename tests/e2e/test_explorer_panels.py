@@ -113,6 +113,33 @@ def test_data_that_do_not_vary_have_no_spectrum(panels: Panels) -> None:
     assert panels.finding("latents").startswith("The only latent is inactive")
 
 
+@pytest.mark.parametrize("latents", [1, 2])
+def test_nothing_is_said_of_others_where_there_are_none(panels: Panels, latents: int) -> None:
+    x = [[4.0 * (feature == sample) for feature in range(latents)] for sample in range(latents + 1)]
+    posterior = {"mu": [[1] * latents] * len(x), "logvar": [[0] * latents] * len(x)}
+    panels.open({"x": x, "y": x} | posterior, *ALL)
+    said = "it survives" if latents == 1 else "all of them survive"
+    assert f", {said} in a linear autoencoder. For every" in panels.finding("spectrum")
+    carried = (
+        "active: more than 0.01 nat. It carries 0.5 nat" if latents == 1 else "nat each. Together they carry 1 nat"
+    )
+    assert carried in panels.finding("latents")
+
+
+@pytest.mark.parametrize("width", [1280, PHONE_PX])
+@pytest.mark.parametrize("error", [1e-9, 1e6], ids=["small", "large"])
+def test_the_best_deviation_is_named_within_the_chart(panels: Panels, error: float, width: int) -> None:
+    panels.page.set_viewport_size({"width": width, "height": 800})
+    y = [[value + error for value in row] for row in batch()["x"]]
+    panels.open(batch(y=y), *ALL)
+    label = panels.page.locator("#deviation .level-text text")
+    assert label.inner_html().startswith("best: ")
+    assert label.evaluate(
+        "text => { const [inner, outer] = [text, text.ownerSVGElement].map(one => one.getBoundingClientRect());"
+        " return inner.left >= outer.left && inner.right <= outer.right; }"
+    )
+
+
 def test_while_a_new_answer_is_under_way_the_old_one_is_marked(panels: Panels, digits: dict[str, Any]) -> None:
     assert digits
     panels.update(stale=True)

@@ -12,7 +12,20 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Screenshot
-from tests.e2e.explorer import VERSION_1, VERSION_2, cell, choose, opened, settled, total, totals, until, visited
+from tests.e2e.explorer import (
+    PAINTED,
+    PIXELS,
+    VERSION_1,
+    VERSION_2,
+    cell,
+    choose,
+    opened,
+    settled,
+    total,
+    totals,
+    until,
+    visited,
+)
 from tests.e2e.process import Running
 
 pytestmark = pytest.mark.browser
@@ -173,6 +186,35 @@ def test_numbers_are_typed_and_fit_into_the_link(server: Running, digits: Page) 
     expect(page.get_by_label("x, the targets")).to_have_value("0, 1\n2, 3")
 
 
+def test_numbers_that_are_too_many_for_a_link_are_asked_for_again(server: Running, digits: Page) -> None:
+    page = digits
+    many = "\n".join(f"{row}.25, {row}.5" for row in range(400))
+    page.get_by_role("button", name="Your numbers").click()
+    for label in "x, the targets", "y, the reconstructions":
+        page.get_by_label(label).fill(many)
+    for label in "mu, if there are latents", "logvar, if there are latents":
+        page.get_by_label(label).fill("")
+    page.get_by_role("button", name="Use these numbers").click()
+    expect(page.locator("#status")).to_contain_text("400 samples")
+    expect(page.locator("#link-note")).to_have_text("These numbers are too many for a link.")
+    page.locator("article a[href='#sample=question_100x90&variant=sum_mean']").click()
+    expect(page.locator("#status")).to_contain_text("signals")
+    page.go_back()
+    expect(page.locator("#status")).to_contain_text("400 samples")
+    visited(page, server, "sample=numbers")
+    expect(page.locator("#status")).to_contain_text("more numbers than a link can hold")
+    expect(page.locator("#problem")).to_be_hidden()
+    expect(page.get_by_label("x, the targets")).to_be_visible()
+
+
+def test_another_link_to_numbers_fills_the_form_anew(server: Running, page: Page) -> None:
+    opened(page, server, "sample=numbers&x=1;2&y=1;0")
+    page.goto(f"{server.url}/#sample=numbers&x=5%0A7&y=5;0")
+    expect(page.locator("#total strong")).to_have_text("24.5")
+    expect(page.get_by_label("x, the targets")).to_have_value("5\n7")
+    expect(page.get_by_label("y, the reconstructions")).to_have_value("5\n0")
+
+
 @pytest.mark.parametrize("typed", ["3\n1", "3, 1", "3 1", "[3, 1]"], ids=["lines", "one line", "blanks", "JSON"])
 def test_weights_of_samples_are_typed_and_fit_into_the_link(server: Running, digits: Page, typed: str) -> None:
     page = digits
@@ -216,6 +258,19 @@ def test_the_links_of_the_article_change_the_view(digits: Page) -> None:
     expect(cell(page, "mean_mean")).to_be_checked()
     page.go_back()
     expect(cell(page, VERSION_2)).to_be_checked()
+
+
+def test_a_total_is_seen_where_its_terms_have_different_signs(server: Running, page: Page) -> None:
+    # r is log(2 pi 0.01) / 2, about -1.38, and k is 1/2: the bar leads from 0 to -1.38, and back to -0.88.
+    opened(page, server, "sample=numbers&x=0&y=0&mu=1&logvar=0&loss=gaussian_nll&variance=0.01")
+    assert total(page) == pytest.approx(-0.8836, abs=1e-4)
+    until(page, PAINTED, 1)
+    back, out = page.locator("[data-plate=total] .frame canvas").evaluate(
+        f"canvas => {{ const {{ data, width, height }} = ({PIXELS})(canvas); return [0.2, 0.6].map(share => {{"
+        " const at = 4 * (Math.floor(height / 2) * width + Math.floor(share * width));"
+        " return data[at] > data[at + 2] ? 'reconstruction' : 'KL'; }); }"
+    )
+    assert (back, out) == ("KL", "reconstruction")
 
 
 def test_a_place_on_the_page_is_no_state(digits: Page) -> None:

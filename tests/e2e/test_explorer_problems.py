@@ -88,6 +88,22 @@ def test_a_fault_in_typed_numbers_keeps_them_and_goes_when_it_is_mended(
 
 
 @pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ("x=[[1e400,2]]&y=[[1,1]]", "x[0][0] is a number out of range"),
+        ("x=[[1,2],[3,4]]&y=1,two;3,4", "y[0][1] is a string"),
+        ("x=[[1,2],[3,4]]&y=a,b;1,2;3,four", "y[1][1] is a string"),
+    ],
+)
+def test_numbers_are_refused_as_what_was_typed(
+    server: Running, page: Page, complaints: list[str], numbers: str, said: str
+) -> None:
+    visited(page, server, f"sample=numbers&{numbers}")
+    expect(page.locator("#problem")).to_contain_text(said)
+    only_refusals(complaints)
+
+
+@pytest.mark.parametrize(
     ("file", "words"),
     [
         ({"broken.npz": b"PK\x03\x04 no archive"}, "archive"),
@@ -174,7 +190,7 @@ def test_a_service_that_wants_a_token(server: Running, page: Page, complaints: l
     expect(problem).to_be_hidden()
     settled(page)
     expect(page.locator("#chart-identify ol code").first).to_have_text("sum_mean(squared_error) + sum_mean(kl)")
-    expect(page.locator("#code pre").first).to_contain_text('--header "Authorization: Bearer $LOSSGRID_TOKEN"')
+    expect(page.locator("#code pre").first).to_contain_text('--header "Authorization: Bearer $TOKEN"')
     assert "sesame" not in page.content() + page.url
     assert all("status of 401" in text for text in complaints), complaints
     complaints.clear()

@@ -164,3 +164,12 @@ def test_a_number_is_identified_from_files(
     assert status == 200, shown
     first = shown["explanations"][0]
     assert (first["formula"], first["value"]) == ("sum_sum(squared_error)", value)
+
+
+@pytest.mark.parametrize(("path", "named"), [("/losses/{name}", "huber"), ("/conventions/{id}", "torch-mse-loss")])
+def test_a_row_of_a_catalogue_is_asked_for_without_typing_its_name(
+    server: Running, page: Page, path: str, named: str
+) -> None:
+    page.goto(server.url + "/docs")
+    status, row = execute(opened(page, path))
+    assert (status, row) == (200, httpx.get(f"{server.url}{path.partition('{')[0]}{named}").json())

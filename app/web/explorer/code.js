@@ -6,7 +6,7 @@ import { queryOf } from "./service.js";
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 const python = (value) => JSON.stringify(value);
 
-const TOKEN = "LOSSGRID_TOKEN"; // a variable of the shell: the token itself is never shown
+const TOKEN = "TOKEN"; // a variable of the shell, and no LOSSGRID_*, which would be no setting: the token is never shown
 
 const curl = (url, { command, query, token }) => {
   const lines = [`curl ${quoted(url + queryOf(query))}`];

@@ -108,6 +108,16 @@ export const rendered = (data, offset, rows, columns, scale) => {
   return canvas;
 };
 
+/** Fit a picture to a size: what shrinks is averaged, what grows keeps its edges. */
+const stretched = (picture, width, height) => {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = picture.width > width || picture.height > height;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, 0, 0, width, height);
+  return canvas;
+};
+
 const waiting = new Set();
 let asked = false;
 const paintLater = (plate) => {
@@ -217,11 +227,8 @@ export class HeatMap extends Plate {
   fitted(width, height) {
     if (this.image?.width !== width || this.image.height !== height) {
       const cells = rendered(this.array.data, 0, this.rows, this.columns, this.scale);
-      this.image = Object.assign(document.createElement("canvas"), { width, height });
-      const context = this.image.getContext("2d");
-      context.imageSmoothingEnabled = cells.width > width || cells.height > height;
-      context.imageSmoothingQuality = "high";
-      context.drawImage(cells, 0, 0, width, height);
+      // First along the axis that grows, else the browser would average there too: cells stay apart where there is room.
+      this.image = stretched(stretched(cells, Math.max(cells.width, width), Math.max(cells.height, height)), width, height);
     }
     return this.image;
   }
@@ -287,12 +294,12 @@ export class Bars extends Plate {
       const high = Math.max(1, Math.round((line + 1) * tall - gap / 2) - top);
       const end = across(this.values[row]);
       const start = this.first ? across(this.first.values[row]) : zero;
-      context.fillStyle = second;
-      context.fillRect(Math.min(start, end), top, Math.max(Math.abs(end - start), 0.5 * ratio), high);
       if (this.first) {
         context.fillStyle = first;
         context.fillRect(Math.min(zero, start), top, Math.abs(start - zero), high);
       }
+      context.fillStyle = second; // over the first, which it leads back where their signs differ: both ends are seen
+      context.fillRect(Math.min(start, end), top, Math.max(Math.abs(end - start), 0.5 * ratio), high);
     }
     this.paintPoint(place);
   }

@@ -178,6 +178,7 @@ export const unpackText = (packed) => (packed.startsWith("[") ? packed : packed.
 export const fromNumbers = (texts) => {
   const given = Object.entries(texts)
     .filter(([, text]) => text !== "")
+    .map(([name, text]) => [name, packText(text)]) // a link that somebody wrote by hand may hold lines
     // There is one weight for each sample: on a line of its own or all on one line, as it is typed.
     .map(([name, text]) => [name, name === "sample_weight" && !text.startsWith("[") ? text.replaceAll(",", ";") : text]);
   const lists = given.map(([name, text]) => [name, listOf(text)]);
@@ -186,7 +187,8 @@ export const fromNumbers = (texts) => {
   const batch = { title: described("Your numbers", arrays), arrays, hasKl: Boolean(texts.mu && texts.logvar) };
   const numeric = lists.every(([name, list]) => Array.isArray(list) && read[name].data.every((value) => !Number.isNaN(value)));
   if (numeric || given.some(([, text]) => text.startsWith("["))) {
-    const content = `{${given.map(([name, text], at) => `"${name}": ${lists[at][1] ? JSON.stringify(lists[at][1]) : text}`).join(", ")}}`;
+    // JSON goes as it was typed: a browser would make infinity of 1e400, and null of that.
+    const content = `{${given.map(([name, text], at) => `"${name}": ${text.startsWith("[") ? text : JSON.stringify(lists[at][1])}`).join(", ")}}`;
     return { ...batch, body: () => ({ type: JSON_TYPE, content }), command: { kind: "inline", type: JSON_TYPE, content } };
   }
   // Something is no number. As text the service sees what was typed, and says in which cell.
@@ -194,7 +196,7 @@ export const fromNumbers = (texts) => {
   return { ...batch, body: () => ({ type: null, content: form(files) }), command: { kind: "form", files: files.map(([name, file]) => [name, file.name]) } };
 };
 
-/** Nested lists of a packed text; null if it is JSON that cannot be read. */
+/** Nested lists of a packed text, where what is no number stays a text; null if it is JSON that cannot be read. */
 const listOf = (text) => {
   if (text.startsWith("[")) {
     try {
@@ -207,7 +209,8 @@ const listOf = (text) => {
   const rows = text.split(";");
   return Array.from({ length: shape[0] }, (_, row) => {
     const width = rows[row].split(",").length;
-    const cells = Array.from(data.subarray(row * shape[1], row * shape[1] + width));
+    const typed = rows[row + rows.length - shape[0]].split(","); // below a line of names, if there is one
+    const cells = Array.from(data.subarray(row * shape[1], row * shape[1] + width), (value, at) => (Number.isNaN(value) ? (typed[at] ?? null) : value));
     return shape[1] === 1 ? cells[0] : cells;
   });
 };

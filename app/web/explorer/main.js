@@ -30,6 +30,7 @@ let conventions = [];
 let batch = null;
 let batchKey = "";
 let own = null; // the batch of somebody's own files, for the way back to it
+let typed = null; // the numbers that were typed last, for the way back to those that a link cannot hold
 let answer = null;
 let problem = null;
 let asking = null; // what aborts the request under way
@@ -88,18 +89,25 @@ const extras = (forPeople) => {
 const KEYS = ["sample", ...ARRAYS];
 const NO_NUMBERS = Object.fromEntries(ARRAYS.map((name) => [name, ""]));
 const keyOf = (one) => KEYS.map((name) => one[name]).join("\n");
+const noNumbers = (one) => ARRAYS.every((name) => one[name] === "");
 
 /** Get the batch that the state names, where it is not there already. */
 const prepare = async () => {
   if (batch && batchKey === keyOf(state)) return;
   const key = keyOf(state);
   let next = null;
-  if (state.sample === "numbers") next = fromNumbers(Object.fromEntries(ARRAYS.map((name) => [name, state[name]])));
+  if (state.sample === "numbers" && (typed || !noNumbers(state))) next = fromNumbers(Object.fromEntries(ARRAYS.map((name) => [name, state[name]])));
   else if (state.sample === "file") next = own;
   else if (state.sample in SAMPLES) next = await fromSample(state.sample, bench.dataset.files, service);
   if (key !== keyOf(state)) return;
   batch = next;
   batchKey = key;
+};
+
+/** What is said where a link names a batch that it does not hold. */
+const LOST = {
+  file: "This link was made with a file of somebody’s own, which a link cannot hold. Drop the file to see the view.",
+  numbers: "This link was made with more numbers than a link can hold. Paste them again to see the view.",
 };
 
 const ask = async () => {
@@ -114,8 +122,8 @@ const ask = async () => {
     if (!batch) {
       answer = null;
       problem = null;
-      say(state.sample === "file" ? "This link was made with a file of somebody’s own, which a link cannot hold. Drop the file to see the view." : "There is no such batch; choose one.");
-      open("files");
+      say(LOST[state.sample] ?? "There is no such batch; choose one.");
+      open(state.sample === "numbers" ? "numbers" : "files");
       draw();
       return;
     }
@@ -342,15 +350,16 @@ for (const button of document.querySelectorAll("[data-open]")) {
 // ---- numbers ----
 
 const numbers = $("#numbers");
-const fillNumbers = () => {
+const fillNumbers = (anew = false) => {
   const from = state.sample === "numbers" ? state : FIRST_NUMBERS;
-  for (const name of ARRAYS) if (numbers.elements[name].value === "") numbers.elements[name].value = unpackText(from[name]);
+  for (const name of ARRAYS) if (anew || numbers.elements[name].value === "") numbers.elements[name].value = unpackText(from[name]);
 };
 numbers.addEventListener("submit", (event) => {
   event.preventDefault();
   const texts = Object.fromEntries(ARRAYS.map((name) => [name, packText(numbers.elements[name].value)]));
   batchKey = "";
   latest += 1;
+  typed = texts;
   set({ sample: "numbers", at: 0, ...texts });
   if (asking === null) ask();
 });
@@ -402,10 +411,15 @@ const takeFiles = async (files) => {
   }
   gathered = taken.roles;
   if (taken.unclear.length) askRoles(taken.unclear);
-  else {
-    const missing = ["x", "y"].filter((name) => !(name in gathered)).join(" and ");
-    say(`${Object.keys(gathered).join(" and ")} is here; now drop the file of ${missing}.`);
-  }
+  else sayMissing();
+};
+
+/** Say which files are still to come. */
+const sayMissing = () => {
+  const here = Object.keys(gathered);
+  const missing = ["x", "y"].filter((name) => !(name in gathered));
+  const said = here.length ? `${here.join(" and ")} ${here.length > 1 ? "are" : "is"} here; now drop` : "Drop";
+  say(`${said} the ${missing.length > 1 ? "files" : "file"} of ${missing.join(" and ")}.`);
 };
 
 /** Names do not say which array a file holds: let the person say. */
@@ -426,7 +440,13 @@ const askRoles = (files) => {
       const role = row.querySelector("select").value;
       if (ARRAYS.includes(role)) chosen[role] = files[at];
     });
-    takeBatch(await fromRoles(chosen));
+    if ("x" in chosen && "y" in chosen) takeBatch(await fromRoles(chosen));
+    else {
+      gathered = chosen;
+      roles.hidden = true;
+      sayMissing();
+      $("#pick").focus();
+    }
   };
   roles.querySelector("select").focus();
 };
@@ -466,8 +486,10 @@ addEventListener("hashchange", () => {
   const next = parse(location.hash);
   if (!next) return;
   clearTimeout(toNote);
+  if (next.sample === "numbers" && noNumbers(next)) Object.assign(next, typed);
   const needs = Object.keys(FIELDS).some((name) => !["variant", "at", "observed"].includes(name) && next[name] !== state[name]);
   state = next;
+  if (state.sample === "numbers" && !noNumbers(state)) fillNumbers(true);
   showControls();
   if (needs) ask();
   else draw();

@@ -16,6 +16,12 @@ function sentence(id, assumed, best) {
   return [...words, ": ", make("strong", { text: `${number(ratio)} times too ${assumed > best ? "wide" : "narrow"}` }), "."];
 }
 
+/** Which way a label has room, at a value of a logarithmic axis. */
+function anchor(value, [least, largest]) {
+  const share = Math.log(value / least) / Math.log(largest / least);
+  return share > 0.8 ? "end" : share < 0.2 ? "start" : "middle";
+}
+
 /** Mount the panel; see update. */
 export function mount(element, view) {
   const panel = frame(element, { name: "deviation", title: "Which decoder it assumes" });
@@ -76,7 +82,7 @@ export function mount(element, view) {
         now.best > 0 && Plot.link(drawn, { x1: () => now.best, x2: "assumed", y1: "variant", y2: "variant", className: "stems" }),
         now.best > 0 && Plot.ruleX([now.best], { className: "level" }),
         now.best > 0 &&
-          Plot.text([now.best], { x: (d) => d, frameAnchor: "top", dy: -16 * rem, text: (d) => `best: ${number(d)}`, className: "level-text" }),
+          Plot.text([now.best], { x: (d) => d, frameAnchor: "top", textAnchor: anchor(now.best, domain), dy: -16 * rem, text: (d) => `best: ${number(d)}`, className: "level-text" }),
         Plot.dot(drawn, { x: "assumed", y: "variant", r: (row) => (chosen(row) ? 7 : 5), className: "marks" }),
       ],
       r: { type: "identity" },

@@ -105,8 +105,8 @@ export function mount(element) {
     const [active, count] = [answer.latent.active_units, answer.shape.latent_count];
     panel.say(
       make("strong", { text: activity(active, count) }),
-      active ? ": more than 0.01 nat each. " : ": none carries more than 0.01 nat. ",
-      `Together they carry ${number(answer.terms.kl.sum_mean)} nat a sample.`,
+      active ? `: more than 0.01 nat${count === 1 ? "" : " each"}. ` : count === 1 ? ": no more than 0.01 nat. " : ": none carries more than 0.01 nat. ",
+      `${count === 1 ? "It carries" : "Together they carry"} ${number(answer.terms.kl.sum_mean)} nat a sample.`,
     );
     redraw();
   }

@@ -7,6 +7,13 @@ const { Plot } = globalThis;
 const NOTHING = 1e-12; // of the largest eigenvalue: below it, the service promises no digit
 const TABLE_ROWS = 200;
 
+/** Say how many directions survive. */
+function survivors(kept, most) {
+  if (kept === 0) return most === 1 ? "it does not survive" : "none survives";
+  if (kept === most) return most === 1 ? "it survives" : "all of them survive";
+  return `${kept} of them ${kept === 1 ? "survives" : "survive"}`;
+}
+
 /** Mount the panel; see update. */
 export function mount(element) {
   const panel = frame(element, { name: "spectrum", title: "How many latents survive" });
@@ -108,12 +115,12 @@ export function mount(element) {
     const limit = Math.min(most, answer.shape.latent_count);
     panel.say(
       `The samples of this batch vary in ${counted(most, "direction")}. Under ${named(state.variant)}, `,
-      make("strong", { text: now.kept === 0 ? "none survives" : `${now.kept} of them ${now.kept === 1 ? "survives" : "survive"}` }),
+      make("strong", { text: survivors(now.kept, most) }),
       now.kept === 0
         ? ": every latent of a linear autoencoder collapses."
         : now.kept > limit
-          ? ` in a linear autoencoder, which is more than the ${answer.shape.latent_count} latents here.`
-          : " in a linear autoencoder; the others collapse.",
+          ? ` in a linear autoencoder, which is more than the ${counted(answer.shape.latent_count, "latent")} here.`
+          : ` in a linear autoencoder${now.kept < most ? "; the others collapse" : ""}.`,
       ...(now.bound === null
         ? [" Its KL has no upper bound."]
         : [" For every architecture that can ignore its latents, the KL at the optimum is ", make("strong", { text: `at most ${number(now.bound)} nat` }), "."]),
