@@ -7,6 +7,7 @@
 - The head of an answer leaves with its body, as `app.cork` says.
 - A body has a least average speed, and so has, in other words, an answer: some of it must be taken now and then.
 - There is a largest number of connections; the one that has been idle for longest makes room for a new one.
+- Of requests that a client sends without waiting for answers, few are read ahead.
 - A request that is not HTTP has one answer, a problem, in its turn behind those of the requests before it.
 - A request to change the protocol is served as if it had not asked (RFC 9110, 7.8); uvicorn would lose its body, and
   run that as the next request.
@@ -24,6 +25,7 @@ from typing import Any, Final, cast
 
 import httptools
 from uvicorn import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -55,6 +57,13 @@ FIRST_BYTES: Final = 2**16
 
 READ_BYTES: Final = 2**18
 """How much of a body is read at once that has no place of its own."""
+
+MOST_QUEUED: Final = 16
+"""How many requests of one connection may wait for their turn before no more of what comes is looked at: each takes
+some 1.5 KiB, a hundred times what it may have taken to send it."""
+
+PORTION_BYTES: Final = 2**12
+"""How much is parsed before it is asked again how many requests wait. A portion is at most some 200 requests."""
 
 PROGRESS_SECONDS: Final = 0.01
 """How often the application hears at most that a body goes on, while that goes to its place."""
@@ -152,6 +161,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.length = 0
         self.framing = _Framing()
         self.landing: _Landing | None = None
+        self.unread = b""
         self.write_clock: asyncio.TimerHandle | None = None
         self.unwritten = 0
         self.unwritten_since = 0.0
@@ -159,6 +169,7 @@ class StrictProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self.flow = _Flow(transport)
         self.cork = Cork(transport)
         self._start_clock()
         if len(self.connections) > self.limits.connections:
@@ -170,18 +181,50 @@ class StrictProtocol(HttpToolsProtocol):
         if self.write_clock is not None:
             self.write_clock.cancel()
         self.framing.connection = None
+        self.unread = b""
         super().connection_lost(exc)
 
     def data_received(self, data: bytes | memoryview) -> None:
         """Read what came; whatever comes behind something refused is thrown away."""
-        if self.refused:
+        if not self.refused:
+            self._unset_keepalive_if_required()
+            self._take(memoryview(data))
+
+    def _take(self, data: memoryview) -> None:
+        """Have data parsed until enough requests wait; what is left then is kept, and nothing more is read.
+
+        uvicorn would parse all of it, and read on whenever one of the requests has been answered.
+        """
+        while data and not self.refused and len(self.pipeline) < MOST_QUEUED:
+            # The rest of a body can hold no request.
+            rest = self.length - self.body_bytes if self.at is _At.BODY else 0
+            portion = max(rest, PORTION_BYTES)
+            self._parse(data[:portion])
+            data = data[portion:]
+        if len(self.pipeline) >= MOST_QUEUED and not self.refused:
+            self.unread += bytes(data)
+            cast("_Flow", self.flow).hold()
+            self._stop_clock()  # that the rest of a head is not looked at is not the client's fault
+
+    def _go_on(self) -> None:
+        """Look at what was kept, and read on, when fewer requests wait."""
+        if not cast("_Flow", self.flow).held or len(self.pipeline) >= MOST_QUEUED or self.transport.is_closing():
             return
+        data, self.unread = self.unread, b""
         self._unset_keepalive_if_required()
+        cast("_Flow", self.flow).held = False
+        if self.at is _At.HEAD:
+            self._start_clock()
+        self._take(memoryview(data))
+        self.flow.resume_reading()
+
+    def _parse(self, data: memoryview) -> None:
+        """Have data parsed, and see to what is wrong with it."""
         if self.at is _At.REST:
             self._start_clock()
         self.moved = False
         try:
-            self._read(memoryview(data))
+            self._read(data)
         except httptools.HttpParserError as error:
             cause = error.__context__
             if isinstance(cause, MemoryError):
@@ -377,6 +420,7 @@ class StrictProtocol(HttpToolsProtocol):
         """Go on with the next request, or be idle; either way the client has to take its answer."""
         self.cork.end()
         super().on_response_complete()
+        self._go_on()
         if self.landing is not None:
             self.landing.place = _SHARED[:0]  # whoever wanted the body has left
         self.idle_since = self.loop.time()
@@ -488,6 +532,22 @@ def _parser(protocol: HttpToolsProtocol) -> httptools.HttpRequestParser:
     made = httptools.HttpRequestParser(protocol)
     made.set_dangerous_leniencies(lenient_data_after_close=True)
     return made
+
+
+class _Flow(FlowControl):
+    """Whether the connection is read from: not while it is held, whoever wants more."""
+
+    held = False
+
+    def hold(self) -> None:
+        """Read nothing until this is no longer `held`."""
+        self.held = True
+        self.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on, unless it is held."""
+        if not self.held:
+            super().resume_reading()
 
 
 _SHARED: Final = memoryview(bytearray(READ_BYTES))
@@ -658,7 +718,7 @@ _METHODS: Final = (
     "shutdown",
 )
 _ATTRIBUTES: Final = (
-    *("app", "connections", "cycle", "flow", "headers", "loop", "parser", "scope"),
+    *("app", "connections", "cycle", "flow", "headers", "loop", "parser", "pipeline", "scope"),
     *("timeout_keep_alive_task", "transport"),
 )
 _ATTRIBUTES_OF_CYCLE: Final = ("body", "keep_alive", "message_event", "response_complete", "transport")

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import anyio
@@ -446,6 +447,52 @@ def test_pipelined_requests_have_their_answers_in_order(port: int) -> None:
     found, _ = talk(port, (posted + HEALTH) * 10)
     assert statuses(found) == [200] * 20
     assert [body[:7] for _, _, body in found] == [b'{"loss"', b'{"statu'] * 10
+
+
+def test_more_pipelined_requests_than_are_read_ahead_have_their_answers_in_order(port: int) -> None:
+    posted = LOSS + b"Content-Length: %d\r\n\r\n" % len(BATCH) + BATCH
+    chunked = CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(BATCH), BATCH)
+    large = BATCH[:-1] + b" " * 20_000 + b"}"
+    padded = LOSS + b"Content-Length: %d\r\n\r\n" % len(large) + large
+    found, _ = talk(port, (posted + HEALTH + chunked + padded) * 100 + HEALTH[:-2], pause=0)
+    assert statuses(found) == [200] * 400 + [408]
+    assert [body[:7] for _, _, body in found[:-1]] == [b'{"loss"', b'{"statu', b'{"loss"', b'{"loss"'] * 100
+
+
+def test_a_refusal_has_its_turn_behind_more_requests_than_are_read_ahead(port: int) -> None:
+    found, _ = talk(port, HEALTH * 500 + b"nonsense\r\n\r\n" + HEALTH * 500)
+    assert statuses(found) == [200] * 500 + [400]
+
+
+def test_half_a_head_is_not_late_while_it_waits_behind_others() -> None:
+    waits = iter([1.0])
+
+    async def slow_at_first(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await anyio.sleep(next(waits, 0))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    with serving(slow_at_first, Limits(head_seconds=0.6)) as port:
+        last = HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        found, _ = talk(port, HEALTH * 17 + last[:20], last[20:], pause=0.3)
+    assert statuses(found) == [200] * 18
+
+
+def test_requests_that_nobody_awaits_the_answers_of_take_little_memory(port: int) -> None:
+    asked = b"GET / HTTP/1.1\r\n\r\n" * 3000
+    tracemalloc.start()
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.setblocking(False)
+            until = time.monotonic() + 1
+            while time.monotonic() < until:
+                with suppress(BlockingIOError):
+                    connection.send(asked)
+                time.sleep(0.001)
+            _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * 2**20
 
 
 def test_a_head_without_a_body_waits_for_nothing(port: int) -> None:

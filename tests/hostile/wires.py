@@ -77,6 +77,7 @@ def wires() -> Iterator[Wire]:
     yield Wire("good, in chunks", (_post(_CHUNKED, _CLOSE, body=_chunks(BATCH)),), ONE)
     yield Wire("good, in chunks of a byte", (_post(_CHUNKED, _CLOSE, body=_chunks(BATCH, 1)),), ONE)
     yield Wire("three at once", (_get() + _post(_LENGTH, body=BATCH) + _get(_CLOSE),), ONE * 3)
+    yield Wire("a thousand at once", (_get() * 999 + _get(_CLOSE),), ONE * 1000)
     yield Wire(
         "with 100-continue", (_post(_LENGTH, _CLOSE, b"Expect: 100-continue"), BATCH), ONE, pause=0.3, heedless=True
     )
