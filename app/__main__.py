@@ -1,5 +1,6 @@
 """``python -m app``: settings from the environment, then uvicorn until SIGTERM or Ctrl+C."""
 
+import errno
 import gc
 import logging.config
 import os
@@ -129,9 +130,12 @@ def _listen(host: str, port: int) -> socket.socket:
     Raises
     ------
     OSError
-        The address is taken, or is not one of this machine's.
+        The address is taken, or is not one of this machine's, or is none.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except UnicodeError:
+        raise OSError(errno.EINVAL, "not a name of a host") from None  # too long, or with two dots in a row
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

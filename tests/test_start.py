@@ -191,6 +191,16 @@ def test_a_port_that_is_taken_stops_the_start(
     assert "LOSSGRID_PORT" in line
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 64])
+def test_a_host_that_can_be_no_name_stops_the_start(
+    host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOSSGRID_HOST", host)
+    assert main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"lossgrid: cannot listen on {host} port 8000: not a name of a host; set LOSSGRID_HOST")
+
+
 @pytest.mark.parametrize(
     ("host", "told"),
     [
