@@ -11,6 +11,7 @@
 - A request that is not HTTP has one answer, a problem, in its turn behind those of the requests before it.
 - A request to change the protocol is served as if it had not asked (RFC 9110, 7.8); uvicorn would lose its body, and
   run that as the next request.
+- A target that names another host than the header Host is refused, and so is a transfer coding that is not chunks.
 - Trailers are dropped; uvicorn would add them to the headers while the request is being served.
 
 Everything that is refused goes through uvicorn's own queue of requests and answers. This is the one module that relies
@@ -18,6 +19,7 @@ on what uvicorn does not promise: `misfits` says at the start whether the one in
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -35,6 +37,7 @@ from app.gates.asgi import App, Message, Receive, Scope, Send, declared_length
 from app.gates.entry import Entry
 from app.gates.landing import is_whole, offer_landing, tell_whole
 from app.problems import (
+    BAD_HOST,
     BODY_TOO_LARGE,
     HEAD_TOO_LARGE,
     INVALID_REQUEST,
@@ -111,6 +114,11 @@ class Limits:
 
 _VERSIONS: Final = ("1.1", "1.0")
 """Of HTTP; the parser also reads lines of 0.9 and 2.0."""
+
+
+_ADDRESS: Final = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
+_PORT: Final = re.compile(rb":(80)?\Z")
+"""The port that goes without saying."""
 
 
 class _At(Enum):
@@ -254,7 +262,10 @@ class StrictProtocol(HttpToolsProtocol):
                 return
 
     def _expect_more(self) -> None:
-        """Wait for more of a body that nobody wanted: uvicorn has stopped its own clock, and would wait for ever."""
+        """Wait for more of a body that nobody wanted, no longer than for a head.
+
+        uvicorn's own clock is that of a connection which is idle, and stands still once more has come.
+        """
         if (cycle := cast("RequestResponseCycle | None", self.cycle)) and cycle.response_complete:
             self._stop_clock()
             self._start_clock()
@@ -330,16 +341,21 @@ class StrictProtocol(HttpToolsProtocol):
         """Have the request served, unless it has to be read again without its ``Upgrade``."""
         if len(self.url) + self.line_bytes > self.limits.head_bytes:
             raise RefusedError(self._too_much())
-        if self.parser.get_http_version() not in _VERSIONS:
+        version = self.parser.get_http_version()
+        if version not in _VERSIONS:
             raise RefusedError(Problem(INVALID_REQUEST, "The request is not of HTTP/1.1 nor of HTTP/1.0."))
+        if version == "1.0":
+            self.expect_100_continue = False  # its client would take the 100 for the answer (RFC 9110, 10.1.1)
         if self.parser.should_upgrade():
             method = self.parser.get_method()
             if method == b"CONNECT":
                 raise RefusedError(Problem(INVALID_REQUEST, "The service is no proxy: it has no method CONNECT."))
-            lines = [b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode("ascii"))]
+            lines = [b"%s %s HTTP/%s" % (method, self.url, version.encode("ascii"))]
             lines += [b"%s: %s" % line for line in self.headers if line[0] != b"upgrade"]
             self.plain_head = b"\r\n".join([*lines, b"", b""])
             return
+        self._check_target()
+        self._check_coding()
         if self.crowded and not self.url.partition(b"?")[0].endswith(b"/healthz"):
             detail = f"There are {self.limits.connections} connections already ({variable('max_connections')})."
             headers = {"Connection": "close", "Retry-After": "1"}
@@ -358,6 +374,26 @@ class StrictProtocol(HttpToolsProtocol):
         self.at = _At.BODY
         self.moved = True
         self.body_since, self.body_bytes = self.loop.time(), 0
+
+    def _check_target(self) -> None:
+        """Refuse a target that is a whole address and names another host than the header Host does.
+
+        HTTP has the header ignored then (RFC 9112, 3.2.2), and parsers on the way may have believed either.
+        """
+        if self.url.startswith((b"/", b"*")):
+            return
+        named = _ADDRESS.match(self.url)
+        hosts = [value.lower() for name, value in self.headers if name == b"host"]
+        if named is None or any(_PORT.sub(b"", host) != _PORT.sub(b"", named[1].lower()) for host in hosts):
+            detail = "The target of the request names another host than its Host header."
+            raise RefusedError(Problem(BAD_HOST, detail))
+
+    def _check_coding(self) -> None:
+        """Refuse a body in another transfer coding than chunks: it would be read as if it were not compressed."""
+        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and codings != [b"chunked"]:
+            detail = "A body may come in chunks, and in no other transfer coding; for gzip there is Content-Encoding."
+            raise RefusedError(Problem(INVALID_REQUEST, detail))
 
     def on_chunk_header(self) -> None:
         """Count a chunk; only one with something in it is ever too many."""
@@ -421,6 +457,8 @@ class StrictProtocol(HttpToolsProtocol):
         self.cork.end()
         super().on_response_complete()
         self._go_on()
+        if self.at is _At.BODY:
+            self._expect_more()
         if self.landing is not None:
             self.landing.place = _SHARED[:0]  # whoever wanted the body has left
         self.idle_since = self.loop.time()
