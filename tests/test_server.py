@@ -137,7 +137,7 @@ def test_when_the_time_is_over_what_is_in_flight_is_refused(monkeypatch: pytest.
             assert began.wait(PATIENCE)
             time.sleep(0.2)
             told.append(time.monotonic())
-            end(signal.SIGINT)
+            end()
             if hurried:
                 time.sleep(0.5)
                 end(signal.SIGINT)
