@@ -1,5 +1,6 @@
 """``python -m app``: settings from the environment, then uvicorn until SIGTERM or Ctrl+C."""
 
+import errno
 import gc
 import logging.config
 import os
@@ -7,8 +8,9 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from shutil import rmtree
 from types import FrameType
 from typing import Final
@@ -41,7 +43,7 @@ def main() -> int:
         settings = from_environment()
     except ImpossibleSettingsError as error:
         return _refuse(*error.faults)
-    from app.workers import is_possible, supervise  # noqa: PLC0415 - likewise
+    from app.workers import is_possible, names_of, supervise  # noqa: PLC0415 - likewise
 
     if settings.workers > 1 and not is_possible():
         return _refuse(f"{variable('workers')} is not possible: this system cannot fork, so there is 1 worker")
@@ -53,7 +55,7 @@ def main() -> int:
             f" set {variable('host')} or {variable('port')}"
         )
     from app.gates.lines import configuration  # noqa: PLC0415 - likewise
-    from app.gates.meters import folder_of_workers, forget, prepare  # noqa: PLC0415 - likewise
+    from app.gates.meters import forget, prepare  # noqa: PLC0415 - likewise
     from app.main import cautions, create_app  # noqa: PLC0415 - likewise
     from app.protocol import Limits  # noqa: PLC0415 - likewise
     from app.server import Farewell, serve  # noqa: PLC0415 - likewise
@@ -61,11 +63,10 @@ def main() -> int:
 
     logged = configuration(settings.log_level, settings.log_format)
     logging.config.dictConfig(logged)
-    with folder_of_workers() if settings.workers > 1 else nullcontext() as folder:
-        if folder is not None:
-            prepare(folder)
-            _leave_on_signals(partial(rmtree, folder, ignore_errors=True))
+    with ExitStack() as stack:
         try:
+            if settings.workers > 1:
+                prepare(_room_to_count(stack, names_of(settings.workers)))
             app = create_app(settings)
         except ImpossibleSettingsError as error:
             listening.close()
@@ -96,6 +97,29 @@ def main() -> int:
             return supervise(settings.workers, work, listening, end_seconds=farewell.kill_seconds, ended=forget)
         work()
     return 0
+
+
+def _room_to_count(stack: ExitStack, workers: list[str]) -> Path:
+    """Make the folder in which workers count, for as long as the stack lives.
+
+    Raises
+    ------
+    ImpossibleSettingsError
+        There is no room for it.
+    """
+    from app.gates.meters import folder_of_workers, reserve  # noqa: PLC0415 - after the handlers, see above
+    from app.settings import ImpossibleSettingsError  # noqa: PLC0415 - likewise
+    from app.variables import variable  # noqa: PLC0415 - likewise
+
+    try:
+        folder = stack.enter_context(folder_of_workers())
+        _leave_on_signals(partial(rmtree, folder, ignore_errors=True))
+        reserve(folder, workers)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        fault = f"what they count has no room among temporary files (TMPDIR): {why}"
+        raise ImpossibleSettingsError([f"{variable('workers')} is not possible: {fault}"]) from None
+    return folder
 
 
 def _leave_on_signals(tidy: Callable[[], object] = lambda: None) -> None:
@@ -129,9 +153,12 @@ def _listen(host: str, port: int) -> socket.socket:
     Raises
     ------
     OSError
-        The address is taken, or is not one of this machine's.
+        The address is taken, or is not one of this machine's, or is none.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except UnicodeError:
+        raise OSError(errno.EINVAL, "not a name of a host") from None  # too long, or with two dots in a row
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

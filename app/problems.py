@@ -240,8 +240,8 @@ BAD_HOST = Kind(
     400,
     "The request does not name one known host",
     "HTTP wants every request to say in one Host header whom it is meant for. There is none, more than one, one that is"
-    " no host, or one that is not a name of this service: a page of another site may have led the browser here. Or the"
-    " request line names another host than the header.",
+    " no host, one that is not that of the request's target, or one that is not a name of this service: a page of"
+    " another site may have led the browser here.",
     "Every HTTP library sends the header by itself. Look for one that is added by hand, and at the proxies between. The"
     " names of the service are those that LOSSGRID_ALLOWED_HOSTS lists; without it, and while it listens on a loopback"
     " address, localhost and the addresses of the machine itself.",

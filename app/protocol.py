@@ -7,9 +7,11 @@
 - The head of an answer leaves with its body, as `app.cork` says.
 - A body has a least average speed, and so has, in other words, an answer: some of it must be taken now and then.
 - There is a largest number of connections; the one that has been idle for longest makes room for a new one.
+- Of requests that a client sends without waiting for answers, few are read ahead.
 - A request that is not HTTP has one answer, a problem, in its turn behind those of the requests before it.
 - A request to change the protocol is served as if it had not asked (RFC 9110, 7.8); uvicorn would lose its body, and
   run that as the next request.
+- A target that names another host than the header Host is refused, and so is a transfer coding that is not chunks.
 - Trailers are dropped; uvicorn would add them to the headers while the request is being served.
 
 Everything that is refused goes through uvicorn's own queue of requests and answers. This is the one module that relies
@@ -25,6 +27,7 @@ from typing import Any, Final, cast
 
 import httptools
 from uvicorn import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -58,14 +61,18 @@ FIRST_BYTES: Final = 2**16
 READ_BYTES: Final = 2**18
 """How much of a body is read at once that has no place of its own."""
 
+MOST_QUEUED: Final = 16
+"""How many requests of one connection may wait for their turn before no more of what comes is looked at: each takes
+some 1.5 KiB, a hundred times what it may have taken to send it."""
+
+PORTION_BYTES: Final = 2**12
+"""How much is parsed before it is asked again how many requests wait. A portion is at most some 200 requests."""
+
 PROGRESS_SECONDS: Final = 0.01
 """How often the application hears at most that a body goes on, while that goes to its place."""
 
 SPARE_CONNECTIONS: Final = 128
 """How many connections beyond the limit have an answer; those beyond that are closed at once."""
-
-_ABSOLUTE: Final = re.compile(rb"[^:/?#]+://([^/?#]*)")
-_PORT: Final = re.compile(rb":[0-9]*\Z")
 
 _LOOKS: Final = 8
 """How often a client that does not take its answer is looked at in the time that it has."""
@@ -107,6 +114,11 @@ class Limits:
 
 _VERSIONS: Final = ("1.1", "1.0")
 """Of HTTP; the parser also reads lines of 0.9 and 2.0."""
+
+
+_ADDRESS: Final = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
+_PORT: Final = re.compile(rb":(80)?\Z")
+"""The port that goes without saying."""
 
 
 class _At(Enum):
@@ -157,6 +169,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.length = 0
         self.framing = _Framing()
         self.landing: _Landing | None = None
+        self.unread = b""
         self.write_clock: asyncio.TimerHandle | None = None
         self.unwritten = 0
         self.unwritten_since = 0.0
@@ -164,6 +177,7 @@ class StrictProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self.flow = _Flow(transport)
         self.cork = Cork(transport)
         self._start_clock()
         if len(self.connections) > self.limits.connections:
@@ -175,18 +189,50 @@ class StrictProtocol(HttpToolsProtocol):
         if self.write_clock is not None:
             self.write_clock.cancel()
         self.framing.connection = None
+        self.unread = b""
         super().connection_lost(exc)
 
     def data_received(self, data: bytes | memoryview) -> None:
         """Read what came; whatever comes behind something refused is thrown away."""
-        if self.refused:
+        if not self.refused:
+            self._unset_keepalive_if_required()
+            self._take(memoryview(data))
+
+    def _take(self, data: memoryview) -> None:
+        """Have data parsed until enough requests wait; what is left then is kept, and nothing more is read.
+
+        uvicorn would parse all of it, and read on whenever one of the requests has been answered.
+        """
+        while data and not self.refused and len(self.pipeline) < MOST_QUEUED:
+            # The rest of a body can hold no request.
+            rest = self.length - self.body_bytes if self.at is _At.BODY else 0
+            portion = max(rest, PORTION_BYTES)
+            self._parse(data[:portion])
+            data = data[portion:]
+        if len(self.pipeline) >= MOST_QUEUED and not self.refused:
+            self.unread += bytes(data)
+            cast("_Flow", self.flow).hold()
+            self._stop_clock()  # that the rest of a head is not looked at is not the client's fault
+
+    def _go_on(self) -> None:
+        """Look at what was kept, and read on, when fewer requests wait."""
+        if not cast("_Flow", self.flow).held or len(self.pipeline) >= MOST_QUEUED or self.transport.is_closing():
             return
+        data, self.unread = self.unread, b""
         self._unset_keepalive_if_required()
+        cast("_Flow", self.flow).held = False
+        if self.at is _At.HEAD:
+            self._start_clock()
+        self._take(memoryview(data))
+        self.flow.resume_reading()
+
+    def _parse(self, data: memoryview) -> None:
+        """Have data parsed, and see to what is wrong with it."""
         if self.at is _At.REST:
             self._start_clock()
         self.moved = False
         try:
-            self._read(memoryview(data))
+            self._read(data)
         except httptools.HttpParserError as error:
             cause = error.__context__
             if isinstance(cause, MemoryError):
@@ -216,7 +262,10 @@ class StrictProtocol(HttpToolsProtocol):
                 return
 
     def _expect_more(self) -> None:
-        """Wait for more of a body that nobody wanted: uvicorn has stopped its own clock, and would wait for ever."""
+        """Wait for more of a body that nobody wanted, no longer than for a head.
+
+        uvicorn's own clock is that of a connection which is idle, and stands still once more has come.
+        """
         if (cycle := cast("RequestResponseCycle | None", self.cycle)) and cycle.response_complete:
             self._stop_clock()
             self._start_clock()
@@ -292,17 +341,21 @@ class StrictProtocol(HttpToolsProtocol):
         """Have the request served, unless it has to be read again without its ``Upgrade``."""
         if len(self.url) + self.line_bytes > self.limits.head_bytes:
             raise RefusedError(self._too_much())
-        if self.parser.get_http_version() not in _VERSIONS:
+        version = self.parser.get_http_version()
+        if version not in _VERSIONS:
             raise RefusedError(Problem(INVALID_REQUEST, "The request is not of HTTP/1.1 nor of HTTP/1.0."))
-        self._check_target()
+        if version == "1.0":
+            self.expect_100_continue = False  # its client would take the 100 for the answer (RFC 9110, 10.1.1)
         if self.parser.should_upgrade():
             method = self.parser.get_method()
             if method == b"CONNECT":
                 raise RefusedError(Problem(INVALID_REQUEST, "The service is no proxy: it has no method CONNECT."))
-            lines = [b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode("ascii"))]
+            lines = [b"%s %s HTTP/%s" % (method, self.url, version.encode("ascii"))]
             lines += [b"%s: %s" % line for line in self.headers if line[0] != b"upgrade"]
             self.plain_head = b"\r\n".join([*lines, b"", b""])
             return
+        self._check_target()
+        self._check_coding()
         if self.crowded and not self.url.partition(b"?")[0].endswith(b"/healthz"):
             detail = f"There are {self.limits.connections} connections already ({variable('max_connections')})."
             headers = {"Connection": "close", "Retry-After": "1"}
@@ -323,16 +376,24 @@ class StrictProtocol(HttpToolsProtocol):
         self.body_since, self.body_bytes = self.loop.time(), 0
 
     def _check_target(self) -> None:
-        """Refuse a target like ``http://host/path`` that names another host than the header, which is looked up later.
+        """Refuse a target that is a whole address and names another host than the header Host does.
 
-        HTTP wants the target to be believed then (RFC 9112, 3.2.2), and clients to send the same host in both.
+        HTTP has the header ignored then (RFC 9112, 3.2.2), and parsers on the way may have believed either.
         """
-        found = None if self.url.startswith(b"/") else _ABSOLUTE.match(self.url)
-        if found is None:
+        if self.url.startswith((b"/", b"*")):
             return
-        named = [_PORT.sub(b"", value).lower() for name, value in self.headers if name == b"host"]
-        if len(named) == 1 and named[0] != _PORT.sub(b"", found[1]).lower():
-            raise RefusedError(Problem(BAD_HOST, "The request line names another host than its Host header."))
+        named = _ADDRESS.match(self.url)
+        hosts = [value.lower() for name, value in self.headers if name == b"host"]
+        if named is None or any(_PORT.sub(b"", host) != _PORT.sub(b"", named[1].lower()) for host in hosts):
+            detail = "The target of the request names another host than its Host header."
+            raise RefusedError(Problem(BAD_HOST, detail))
+
+    def _check_coding(self) -> None:
+        """Refuse a body in another transfer coding than chunks: it would be read as if it were not compressed."""
+        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and codings != [b"chunked"]:
+            detail = "A body may come in chunks, and in no other transfer coding; for gzip there is Content-Encoding."
+            raise RefusedError(Problem(INVALID_REQUEST, detail))
 
     def on_chunk_header(self) -> None:
         """Count a chunk; only one with something in it is ever too many."""
@@ -395,6 +456,9 @@ class StrictProtocol(HttpToolsProtocol):
         """Go on with the next request, or be idle; either way the client has to take its answer."""
         self.cork.end()
         super().on_response_complete()
+        self._go_on()
+        if self.at is _At.BODY:
+            self._expect_more()
         if self.landing is not None:
             self.landing.place = _SHARED[:0]  # whoever wanted the body has left
         self.idle_since = self.loop.time()
@@ -506,6 +570,22 @@ def _parser(protocol: HttpToolsProtocol) -> httptools.HttpRequestParser:
     made = httptools.HttpRequestParser(protocol)
     made.set_dangerous_leniencies(lenient_data_after_close=True)
     return made
+
+
+class _Flow(FlowControl):
+    """Whether the connection is read from: not while it is held, whoever wants more."""
+
+    held = False
+
+    def hold(self) -> None:
+        """Read nothing until this is no longer `held`."""
+        self.held = True
+        self.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on, unless it is held."""
+        if not self.held:
+            super().resume_reading()
 
 
 _SHARED: Final = memoryview(bytearray(READ_BYTES))
@@ -676,7 +756,7 @@ _METHODS: Final = (
     "shutdown",
 )
 _ATTRIBUTES: Final = (
-    *("app", "connections", "cycle", "flow", "headers", "loop", "parser", "scope"),
+    *("app", "connections", "cycle", "flow", "headers", "loop", "parser", "pipeline", "scope"),
     *("timeout_keep_alive_task", "transport"),
 )
 _ATTRIBUTES_OF_CYCLE: Final = ("body", "keep_alive", "message_event", "response_complete", "transport")

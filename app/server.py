@@ -25,6 +25,9 @@ __all__ = ["Farewell", "serve"]
 CLOSING_SECONDS = 0.5
 """How long those have to read it who are told that the time is over."""
 
+HURRY_SECONDS = 0.1
+"""How long requests have to be refused after a second Ctrl+C, and their clients to read that."""
+
 CUT_OFF_SECONDS = 0.25
 """How much longer than it may the end can take before it is cut off."""
 
@@ -103,6 +106,11 @@ class _Server(uvicorn.Server):
             loop.call_later(seconds + CLOSING_SECONDS, self._close_the_rest),
         ]
         await super().shutdown(sockets)
+        if self.force_exit:  # before the event loop cancels them, which uvicorn would answer with 500, and log
+            self._refuse_the_rest()
+            await asyncio.sleep(HURRY_SECONDS)
+            self._close_the_rest()
+            await asyncio.sleep(0)
         for clock in clocks:
             clock.cancel()
         gc.freeze()  # the end of the process gives all memory back; to look for garbage once more could take a second

@@ -5,6 +5,7 @@ Names are upper case: lossgrid_port is misspelt too. Those that begin with LOSSG
 project and are ignored.
 """
 
+import ipaddress
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -414,11 +415,22 @@ def from_environment() -> Settings:
     except ValidationError as error:
         fields = [str(fault["loc"][0]) for fault in error.errors(include_url=False, include_input=False)]
         faults += [f"{variable(field)} is not possible: {_wanted(field)}" for field in fields]
+    if settings is not None and not all(map(_is_network, listed(settings.trusted_proxies))):
+        faults.append(f"{variable('trusted_proxies')} is not possible: {_wanted('trusted_proxies')}")
     if settings is not None and not _can_be_used(settings.spool_directory):
         faults.append(f"{variable('spool_directory')} is not possible: a directory that can be written to is wanted")
     if settings is None or faults:
         raise ImpossibleSettingsError(faults)
     return settings
+
+
+def _is_network(text: str) -> bool:
+    """Tell whether a text is an address or a network: which of those that look like one are none, no pattern says."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _can_be_used(directory: str) -> bool:

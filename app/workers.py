@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from app.watchdog import CUT_OFF
 
-__all__ = ["is_possible", "supervise"]
+__all__ = ["is_possible", "names_of", "supervise"]
 
 log = logging.getLogger("lossgrid")
 
@@ -32,6 +32,9 @@ BEGINNING_SECONDS = 5.0
 PAUSE_SECONDS = 1.0
 """How long at least a worker and its successor are apart, so that deaths in a row do not use up the machine."""
 
+RETRY_SECONDS = 5.0
+"""After which it is tried again to begin a worker for which the system had no process, or no memory."""
+
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -40,13 +43,18 @@ def is_possible() -> bool:
     return "fork" in multiprocessing.get_all_start_methods()
 
 
+def names_of(count: int) -> list[str]:
+    """Give the names of so many workers."""
+    return [str(number) for number in range(1, count + 1)]
+
+
 def supervise(
     count: int,
     serve: Callable[[], None],
     listening: socket.socket,
     *,
     end_seconds: float,
-    ended: Callable[[int], None] = lambda _: None,
+    ended: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Keep workers running until SIGTERM or Ctrl+C, and give the exit code. Only for the main thread.
 
@@ -61,7 +69,7 @@ def supervise(
     end_seconds
         How long they may take to end; those that take longer are killed.
     ended
-        Told the process id of every worker that has died.
+        Told the name of every worker that has died, before another one has it: they are called "1" to `count`.
 
     Returns
     -------
@@ -73,28 +81,42 @@ def supervise(
     alive, lifeline = os.pipe()
     workers: dict[ForkProcess, float] = {}
 
-    def begin() -> None:
-        worker = multiprocessing.get_context("fork").Process(target=_work, args=(serve, alive, lifeline))
+    def begin() -> bool:
+        """Begin a worker, if the system gives a process."""
+        taken = {worker.name for worker in workers}
+        name = next(name for name in names_of(count) if name not in taken)
+        worker = multiprocessing.get_context("fork").Process(target=_work, name=name, args=(serve, alive, lifeline))
         # A signal that comes before the worker has handlers of its own must not be lost on ours.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        worker.start()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        try:
+            worker.start()
+        except OSError as error:
+            log.error("no worker could be begun: %s", (error.strerror or str(error)).lower())  # noqa: TRY400 - no fault of ours
+            return False
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         workers[worker] = time.monotonic()
+        return True
 
     with _signals() as heard:
-        for _ in range(count):
-            begin()
         code = 0
-        while not code and heard not in (ready := wait([heard, *(worker.sentinel for worker in workers)])):
+        while not code:
+            while len(workers) < count and not wait([heard], 0) and begin():
+                pass
+            ready = wait(
+                [heard, *(worker.sentinel for worker in workers)], RETRY_SECONDS if len(workers) < count else None
+            )
+            if heard in ready:
+                break
             for worker in [worker for worker in workers if worker.sentinel in ready]:
                 worker.join()
                 lived = time.monotonic() - workers.pop(worker)
                 log.warning("worker %s ended with %s after %.0f s", worker.pid, worker.exitcode, lived)
-                ended(worker.pid or 0)
+                ended(worker.name)
                 if (worker.exitcode or 0) > 0 and lived < BEGINNING_SECONDS:
                     code = worker.exitcode or 0
-                elif not wait([heard], max(0.0, PAUSE_SECONDS - lived)):
-                    begin()
+                else:
+                    wait([heard], max(0.0, PAUSE_SECONDS - lived))
         listening.close()
         if not _end([*workers], end_seconds):
             code = code or CUT_OFF

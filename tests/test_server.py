@@ -108,7 +108,8 @@ def test_requests_are_taken_while_load_balancers_notice() -> None:
     assert ended - began[0] >= 2
 
 
-def test_when_the_time_is_over_what_is_in_flight_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("hurried", [False, True], ids=["the time is over", "a second Ctrl+C"])
+def test_when_the_time_is_over_what_is_in_flight_is_refused(monkeypatch: pytest.MonkeyPatch, *, hurried: bool) -> None:
     answers: list[bytes] = []
     stopped, began = threading.Event(), threading.Event()
     told: list[float] = []
@@ -137,9 +138,13 @@ def test_when_the_time_is_over_what_is_in_flight_is_refused(monkeypatch: pytest.
             time.sleep(0.2)
             told.append(time.monotonic())
             end()
+            if hurried:
+                time.sleep(0.5)
+                end(signal.SIGINT)
             answers.extend(everything(one) for one in (uploading, chunking, computing))
 
-    ended = served(visit, Farewell(drain_seconds=0, graceful_seconds=0.5), computing_threads=1)
+    farewell = Farewell(drain_seconds=0, graceful_seconds=PATIENCE if hurried else 0.5)
+    ended = served(visit, farewell, computing_threads=1)
     for found in answers:
         assert found.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nretry-after: " in found

@@ -12,6 +12,8 @@ _A_PREFIX = 'nothing or a path that begins with a slash and does not end with on
 
 _NAMES = 'names or addresses without a port are wanted, with commas between, as in "loss.example.org, *.example.net"'
 
+_PROXIES = 'addresses or networks are wanted, with commas between, as in "127.0.0.1, 10.0.0.0/8"'
+
 _NO_LIMITS = {"port", "drain_seconds", "workers"}
 """Numbers that limit nothing that a caller may do."""
 
@@ -74,6 +76,9 @@ def test_variables_of_the_tests_are_let_be(monkeypatch: pytest.MonkeyPatch) -> N
         ("LOSSGRID_ALLOWED_HOSTS", "loss.example.org:8000", _NAMES),
         ("LOSSGRID_ALLOWED_HOSTS", "a b", _NAMES),
         ("LOSSGRID_ALLOWED_HOSTS", "a,", _NAMES),
+        ("LOSSGRID_TRUSTED_PROXIES", "proxy", _PROXIES),
+        ("LOSSGRID_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/99", _PROXIES),
+        ("LOSSGRID_TRUSTED_PROXIES", "10.0.0", _PROXIES),
         ("LOSSGRID_MAX_HEAD_BYTES", "1", "a whole number of bytes from 1024 to 16777216 is wanted"),
         ("LOSSGRID_MAX_HEAD_LINES", "1", "a whole number of lines from 8 to 10000 is wanted"),
         ("LOSSGRID_MAX_JSON_BYTES", "0", "a whole number of bytes from 1 to 2147483648 is wanted"),

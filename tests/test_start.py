@@ -191,6 +191,28 @@ def test_a_port_that_is_taken_stops_the_start(
     assert "LOSSGRID_PORT" in line
 
 
+def test_workers_without_room_for_what_they_count_stop_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "not-there"))
+    monkeypatch.setenv("LOSSGRID_WORKERS", "2")
+    monkeypatch.setenv("LOSSGRID_PORT", "0")
+    assert main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("lossgrid: LOSSGRID_WORKERS is not possible: what they count has no room")
+    assert line.endswith("no such file or directory")
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64])
+def test_a_host_that_can_be_no_name_stops_the_start(
+    host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOSSGRID_HOST", host)
+    assert main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"lossgrid: cannot listen on {host} port 8000: not a name of a host; set LOSSGRID_HOST")
+
+
 @pytest.mark.parametrize(
     ("host", "told"),
     [

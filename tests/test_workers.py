@@ -1,5 +1,6 @@
 """Several processes on one socket: they are replaced when they die, and end when they are told to."""
 
+import errno
 import logging
 import multiprocessing
 import os
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,60 @@ def test_one_that_dies_is_replaced(
     thread.join()
     assert [message for message in caplog.messages if "ended with -9" in message] == caplog.messages[:1]
     assert len(caplog.messages) == 1
+
+
+def test_the_successor_of_one_that_dies_has_its_name(
+    tmp_path: Path, listening: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "PAUSE_SECONDS", 0.1)
+    ended: list[str] = []
+
+    def serve() -> None:
+        (tmp_path / f"{os.getpid()}").write_text(multiprocessing.current_process().name, encoding="ascii")
+        time.sleep(PATIENCE)
+
+    def names() -> list[str]:
+        return sorted(path.read_text(encoding="ascii") for path in tmp_path.iterdir())
+
+    def kill() -> None:
+        until(lambda: names() == ["1", "2", "3"])
+        (victim,) = (path.name for path in tmp_path.iterdir() if path.read_text(encoding="ascii") == "2")
+        os.kill(int(victim), signal.SIGKILL)
+        until(lambda: names() == ["1", "2", "2", "3"])
+
+    thread = meanwhile(kill)
+    assert supervise(3, serve, listening, end_seconds=PATIENCE, ended=ended.append) == 0
+    thread.join()
+    assert ended == ["2"]
+
+
+def test_where_the_system_gives_no_process_it_is_tried_again(
+    tmp_path: Path, listening: socket.socket, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(workers, "PAUSE_SECONDS", 0.1)
+    failures = [0, 0, 0]
+    start = ForkProcess.start
+
+    def starting(process: ForkProcess) -> None:
+        if failures and len(signed(tmp_path)) == 2:
+            failures.pop()
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        start(process)
+
+    monkeypatch.setattr(ForkProcess, "start", starting)
+
+    def kill() -> None:
+        until(lambda: len(signed(tmp_path)) == 2)
+        os.kill(signed(tmp_path)[0], signal.SIGKILL)
+        until(lambda: len(signed(tmp_path)) == 3)
+
+    thread = meanwhile(kill)
+    assert supervise(2, serving(tmp_path), listening, end_seconds=PATIENCE) == 0
+    thread.join()
+    assert failures == []
+    assert caplog.messages.count("no worker could be begun: resource temporarily unavailable") == 3
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
 
 
 def test_one_that_is_told_to_end_is_replaced_and_not_while_all_end(

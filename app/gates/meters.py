@@ -1,14 +1,16 @@
 """What is counted and timed, for Prometheus: by route and status, never by anything that a client made up.
 
-With several workers, each writes its numbers into a file of a folder that all of them share, and whichever is asked
-adds them up: `prepare` has to be called with that folder before the meters of a process are made.
+With several workers, each writes its numbers into files of a folder that all of them share, and whichever is asked adds
+them up: `prepare` has to be called with that folder before the meters of a process are made. The files are named for
+the process, which a successor has its name of, and goes on counting in them.
 """
 
+import multiprocessing
 import os
 import platform
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -18,7 +20,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from app.gates.entry import Entry
 
-__all__ = ["MEDIA_TYPE", "Meters", "Work", "folder_of_workers", "forget", "prepare"]
+__all__ = ["MEDIA_TYPE", "Meters", "Work", "folder_of_workers", "forget", "prepare", "reserve"]
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """Prometheus's own text."""
@@ -32,17 +34,53 @@ STAGE_SECONDS: Final = (0.0001, 0.00025, 0.0005, *REQUEST_SECONDS)
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # when each series began: twice as many lines, and nobody asks
 
 
+_OF_GAUGES: Final = ("gauge_livesum", "gauge_livemax")
+_BYTES_OF_FILES: Final = {"counter": 2**20, "histogram": 2**18, **dict.fromkeys(_OF_GAUGES, 2**16)}
+"""How the files of a process are called, and how large they are: for every route, method and status that there is."""
+
+
+def _path(folder: Path, kind: str, name: str) -> Path:
+    return folder / f"{kind}_{name}.db"
+
+
+def _own_name() -> str:
+    return multiprocessing.current_process().name
+
+
+def reserve(folder: Path, names: Iterable[str]) -> None:
+    """Take the room for the numbers of processes: where a mapped file has none, writing to it ends the process.
+
+    prometheus_client would make files that are nothing but holes, and a worker that counted something new while the
+    disk is full would die of SIGBUS, and so would each of its successors.
+
+    Parameters
+    ----------
+    folder
+        That of `folder_of_workers`.
+    names
+        Those of the workers; this process has files as well.
+
+    Raises
+    ------
+    OSError
+        There is no room.
+    """
+    for name in (_own_name(), *names):
+        for kind, count in _BYTES_OF_FILES.items():
+            _path(folder, kind, name).write_bytes(bytes(count))
+
+
 def prepare(folder: Path) -> None:
     """Let the meters that are made from now on, in this process and those that it starts, add up in a folder.
 
     Parameters
     ----------
     folder
-        An empty one, which all workers can write to, such as that of `folder_of_workers`.
+        One that all workers can write to, such as that of `folder_of_workers`, with room by `reserve`.
     """
     os.environ[SHARED] = str(folder)
     # prometheus_client looks at the variable when it is imported, and it may have been already.
-    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # as prometheus_client has it
+    values.ValueClass = values.MultiProcessValue(_own_name)  # type: ignore[no-untyped-call]  # as prometheus_client has it
 
 
 @contextmanager
@@ -56,9 +94,18 @@ def folder_of_workers() -> Iterator[Path]:
             values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # as prometheus_client has it
 
 
-def forget(pid: int) -> None:
-    """Drop what a worker that has ended said of its present state; what it has counted stays in the sums."""
-    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]  # as prometheus_client has it
+def forget(name: str) -> None:
+    """Drop what a worker that has ended said of its present state; what it has counted stays, and its successor adds.
+
+    Parameters
+    ----------
+    name
+        Of the worker.
+    """
+    for kind in _OF_GAUGES:
+        # Not by removing the file, whose successor might find no room.
+        with suppress(OSError), _path(Path(os.environ[SHARED]), kind, name).open("r+b") as file:
+            file.write(bytes(_BYTES_OF_FILES[kind]))
 
 
 class Meters:

@@ -74,7 +74,12 @@ class Spool:
             503: the directory cannot be used.
         """
         with self.refusing():
-            return shutil.disk_usage(self._place()).free * SHARE_PERCENT // 100
+            place = self._place()
+            free = shutil.disk_usage(place).free
+            # Which it says of a file as well, and of what nobody may write to.
+            if not os.access(place, os.W_OK | os.X_OK) or not Path(place).is_dir():
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+            return free * SHARE_PERCENT // 100
 
     def check(self, count: int) -> None:
         """Refuse what would take more than half of the room that is left.

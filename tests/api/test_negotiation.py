@@ -98,3 +98,18 @@ def test_what_accept_rules_out_is_not_sent(client: InProcess, accept: str) -> No
 def test_several_accept_headers_are_one(client: InProcess) -> None:
     headers = [("accept", "text/html"), ("accept", "application/json"), ("content-type", "application/json")]
     assert client.request("POST", "/loss", content=BODY, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("a/b," * 63 + "application/json", 200),
+        ("a/b," * 64 + "application/json", 406),
+        ("application/json" + ";a=b" * 63 + ";q=0", 200),
+        ("," * 60_000, 406),
+        (";" * 60_000, 406),
+    ],
+)
+def test_only_so_many_ranges_and_parameters_are_looked_at(client: InProcess, accept: str, status: int) -> None:
+    headers = [("accept", accept), ("content-type", "application/json")]
+    assert client.request("POST", "/loss", content=BODY, headers=headers).status_code == status

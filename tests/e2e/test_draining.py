@@ -115,3 +115,29 @@ def test_a_client_that_does_not_read_does_not_hold_up_the_end() -> None:
         time.sleep(3)
         assert server.end(signal.SIGTERM, within=EXIT_SECONDS) == 0
         assert "Traceback" not in server.output()
+
+
+def test_a_second_ctrl_c_refuses_whatever_is_in_flight() -> None:
+    body, answers = heavy(), list[httpx.Response]()
+    with running(computing_threads=1) as server, ExitStack() as stack:
+        stalled = stack.enter_context(upload(server, json.dumps(TINY).encode())[0])
+
+        def ask() -> None:
+            headers = {"Content-Type": "application/x-npz"}
+            answers.append(httpx.post(f"{server.url}/loss?include=collapse", content=body, headers=headers, timeout=30))
+
+        clients = [threading.Thread(target=ask) for _ in range(2)]
+        for client in clients:
+            client.start()
+        deadline = time.monotonic() + 20
+        while accepted(server) < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        server.process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        assert server.end(signal.SIGINT, within=2) == 0
+        for client in clients:
+            client.join()
+        assert everything(stalled).startswith(b"HTTP/1.1 503 ")
+        assert "Traceback" not in server.output()
+    assert {answer.status_code for answer in answers} <= {200, 503}

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import anyio
@@ -43,7 +44,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 @contextmanager
-def serving(app: App | FastAPI, limits: Limits) -> Iterator[int]:
+def serving(app: App | FastAPI, limits: Limits, keep_alive_seconds: int = KEEP_ALIVE_SECONDS) -> Iterator[int]:
     """Serve an application in a thread and give its port; nothing may be logged but its start and end."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
@@ -54,7 +55,7 @@ def serving(app: App | FastAPI, limits: Limits) -> Iterator[int]:
             lifespan="off",
             log_config=None,
             access_log=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_keep_alive=keep_alive_seconds,
             timeout_graceful_shutdown=1,
         )
     )
@@ -246,6 +247,15 @@ def test_empty_lines_between_requests_hold_no_connection(port: int) -> None:
     found, seconds = talk(port, HEALTH, *[b"\r\n"] * 100, pause=0.05)
     assert statuses(found) in ([200], [])  # it may be lost where a client sends on after the close
     assert seconds < HEAD_SECONDS + 1
+
+
+@pytest.mark.parametrize("rest", [b"", b"x" * 10], ids=["nothing of it", "a part"])
+def test_a_body_that_nobody_wanted_and_that_does_not_come_is_not_waited_for_as_if_idle(rest: bytes) -> None:
+    head = b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
+    with serving(create_app(Settings(allowed_hosts="*")), Limits(HEAD_SECONDS), keep_alive_seconds=9) as port:
+        found, seconds = talk(port, head + rest)
+    assert statuses(found) == [200]
+    assert HEAD_SECONDS <= seconds < HEAD_SECONDS + 1
 
 
 def test_an_idle_connection_is_kept_for_as_long_as_it_is_set(port: int) -> None:
@@ -455,11 +465,102 @@ def test_a_client_that_leaves_after_its_refusal_is_forgotten(port: int) -> None:
     assert httpx.get(f"http://127.0.0.1:{port}/healthz").is_success
 
 
+OTHERS = {
+    "another host": b"http://evil.example/healthz",
+    "another port": b"http://a:81/healthz",
+    "a user": b"http://u@a/healthz",
+    "another scheme": b"ftp://a/healthz",
+}
+
+
+@pytest.mark.parametrize("target", OTHERS.values(), ids=OTHERS)
+def test_a_target_that_names_another_host_than_the_header_is_refused(port: int, target: bytes) -> None:
+    (answer,), _ = talk(port, HEALTH.replace(b"/healthz", target))
+    assert_refused(answer, 400, "bad-host")
+
+
+@pytest.mark.parametrize("target", [b"http://a/healthz", b"HTTP://A:80/healthz", b"https://a/healthz?b"])
+def test_a_target_that_names_the_same_host_is_served(port: int, target: bytes) -> None:
+    found, _ = talk(port, HEALTH.replace(b"/healthz", target))
+    assert statuses(found) == [200]
+
+
+@pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: a\r\n"], ids=["none", "two"])
+def test_a_target_that_names_a_host_does_not_stand_for_the_header(port: int, hosts: bytes) -> None:
+    ((status, _, body),), _ = talk(port, b"GET http://a/healthz HTTP/1.1\r\nConnection: close\r\n" + hosts + b"\r\n")
+    assert (status, json.loads(body)["type"]) == (400, "/problems/bad-host")
+
+
+CODINGS = {
+    "gzip before chunks": b"Transfer-Encoding: gzip, chunked\r\n\r\n",
+    "gzip in a line of its own": b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "chunks and a parameter": b"Transfer-Encoding: x;a=b, chunked\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("codings", CODINGS.values(), ids=CODINGS)
+def test_a_transfer_coding_that_would_not_be_undone_is_refused(port: int, codings: bytes) -> None:
+    found, _ = talk(port, LOSS + codings + b"%x\r\n%b\r\n0\r\n\r\n" % (len(BATCH), BATCH))
+    assert_refused(found[0], 400, "invalid-request")
+
+
+def test_a_client_of_http_1_0_is_not_told_to_continue(port: int) -> None:
+    head = LOSS.replace(b"HTTP/1.1", b"HTTP/1.0") + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BATCH)
+    found, _ = talk(port, head, BATCH)
+    assert statuses(found) == [200]
+
+
 def test_pipelined_requests_have_their_answers_in_order(port: int) -> None:
     posted = LOSS + b"Content-Length: %d\r\n\r\n" % len(BATCH) + BATCH
     found, _ = talk(port, (posted + HEALTH) * 10)
     assert statuses(found) == [200] * 20
     assert [body[:7] for _, _, body in found] == [b'{"loss"', b'{"statu'] * 10
+
+
+def test_more_pipelined_requests_than_are_read_ahead_have_their_answers_in_order(port: int) -> None:
+    posted = LOSS + b"Content-Length: %d\r\n\r\n" % len(BATCH) + BATCH
+    chunked = CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(BATCH), BATCH)
+    large = BATCH[:-1] + b" " * 20_000 + b"}"
+    padded = LOSS + b"Content-Length: %d\r\n\r\n" % len(large) + large
+    found, _ = talk(port, (posted + HEALTH + chunked + padded) * 100 + HEALTH[:-2], pause=0)
+    assert statuses(found) == [200] * 400 + [408]
+    assert [body[:7] for _, _, body in found[:-1]] == [b'{"loss"', b'{"statu', b'{"loss"', b'{"loss"'] * 100
+
+
+def test_a_refusal_has_its_turn_behind_more_requests_than_are_read_ahead(port: int) -> None:
+    found, _ = talk(port, HEALTH * 500 + b"nonsense\r\n\r\n" + HEALTH * 500)
+    assert statuses(found) == [200] * 500 + [400]
+
+
+def test_half_a_head_is_not_late_while_it_waits_behind_others() -> None:
+    waits = iter([1.0])
+
+    async def slow_at_first(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await anyio.sleep(next(waits, 0))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    with serving(slow_at_first, Limits(head_seconds=0.6)) as port:
+        last = HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        found, _ = talk(port, HEALTH * 17 + last[:20], last[20:], pause=0.3)
+    assert statuses(found) == [200] * 18
+
+
+def test_requests_that_nobody_awaits_the_answers_of_take_little_memory(port: int) -> None:
+    asked = b"GET / HTTP/1.1\r\n\r\n" * 3000
+    tracemalloc.start()
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.setblocking(False)
+            until = time.monotonic() + 1
+            while time.monotonic() < until:
+                with suppress(BlockingIOError):
+                    connection.send(asked)
+                time.sleep(0.001)
+            _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * 2**20
 
 
 def test_a_head_without_a_body_waits_for_nothing(port: int) -> None:

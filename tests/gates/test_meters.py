@@ -1,5 +1,6 @@
 """What has happened is counted once, under labels of ours, by one process or by several."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from prometheus_client import values
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.gates.entry import Entry
-from app.gates.meters import MEDIA_TYPE, SHARED, Meters, folder_of_workers, forget, prepare
+from app.gates.meters import MEDIA_TYPE, SHARED, Meters, folder_of_workers, forget, prepare, reserve
+from app.problems import KINDS
 
 ROOT = Path(__file__).parents[2]
 MIB = 2**20
@@ -91,11 +93,13 @@ def test_a_request_waits_then_is_computed_then_is_gone() -> None:
 
 
 WORKER = """
+import multiprocessing
 import sys
 from pathlib import Path
 from app.gates.entry import Entry
 from app.gates.meters import Meters, prepare
 
+multiprocessing.current_process().name = sys.argv[2]
 prepare(Path(sys.argv[1]))
 meters = Meters("0")
 meters.observe(Entry("urn:uuid:0", method="POST", route="/loss", status=200, bytes_in=5, began=1, ended=1.02))
@@ -111,17 +115,18 @@ from pathlib import Path
 from app.gates.meters import Meters, forget, prepare
 
 prepare(Path(sys.argv[1]))
-for pid in sys.argv[2:]:
-    forget(int(pid))
+for name in sys.argv[2:]:
+    forget(name)
 print(Meters("0").page().decode())
 """
 
 
 def test_several_workers_add_up_and_one_that_dies_leaves_its_sums() -> None:
     with folder_of_workers() as folder:
-        command = [sys.executable, "-c", WORKER, str(folder)]
+        reserve(folder, ["1", "2"])
         workers, page = [], b""
-        for _ in range(2):
+        for name in ("1", "2"):
+            command = [sys.executable, "-c", WORKER, str(folder), name]
             worker = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - ours
             assert worker.stdout
             page = b"".join(iter(worker.stdout.readline, b"\n"))
@@ -135,12 +140,40 @@ def test_several_workers_add_up_and_one_that_dies_leaves_its_sums() -> None:
         for worker in workers:
             worker.kill()
             worker.communicate()
-        reader = [sys.executable, "-c", READER, str(folder), *(str(worker.pid) for worker in workers)]
+        reader = [sys.executable, "-c", READER, str(folder), "1", "2"]
         done = subprocess.run(reader, cwd=ROOT, capture_output=True, check=True)  # noqa: S603 - ours
         left = numbers(done.stdout)
         assert left["lossgrid_requests_total{method=POST,route=/loss,status=200}"] == 2
         assert left["lossgrid_computing_requests{}"] == 0
+        files = sorted(folder.iterdir())
+        again = subprocess.run(  # noqa: S603 - ours
+            [sys.executable, "-c", WORKER, str(folder), "2"], cwd=ROOT, capture_output=True, check=True
+        )
+        found = numbers(again.stdout)
+        assert found["lossgrid_requests_total{method=POST,route=/loss,status=200}"] == 3
+        assert found["lossgrid_computing_requests{}"] == 1
+        assert sorted(folder.iterdir()) == files
     assert not folder.exists()
+
+
+def test_the_room_for_all_that_is_counted_is_taken_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SHARED, "to be put back")
+    monkeypatch.setattr(values, "ValueClass", values.ValueClass)
+    reserve(tmp_path, ["1"])
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert {name.rpartition("_")[2] for name in sizes} == {"1.db", f"{multiprocessing.current_process().name}.db"}
+    for path in tmp_path.iterdir():
+        assert path.stat().st_blocks * 512 >= path.stat().st_size, "a file with holes"
+    prepare(tmp_path)
+    meters = Meters("0")
+    statuses = sorted({200, 204, 304, 0} | {kind.status for kind in KINDS.values()})
+    for route in range(30):
+        for method in ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "other"):
+            for status in statuses:
+                meters.observe(entry(route=f"/conventions/{{{route}}}", method=method, status=status))
+    for slug in KINDS:
+        meters.observe(entry(problem=slug))
+    assert {path.name: path.stat().st_size for path in tmp_path.iterdir()} == sizes
 
 
 def test_a_process_whose_meters_are_shared_reads_them_from_the_folder(
@@ -155,7 +188,7 @@ def test_a_process_whose_meters_are_shared_reads_them_from_the_folder(
         found = numbers(second.page())
         assert found["lossgrid_requests_total{method=POST,route=/loss,status=200}"] == 1
         assert found["lossgrid_waiting_requests{}"] == 1
-        forget(os.getpid())
+        forget(multiprocessing.current_process().name)
         assert "lossgrid_waiting_requests{}" not in numbers(second.page())
     assert any(tmp_path.iterdir())
 

@@ -77,6 +77,7 @@ def wires() -> Iterator[Wire]:
     yield Wire("good, in chunks", (_post(_CHUNKED, _CLOSE, body=_chunks(BATCH)),), ONE)
     yield Wire("good, in chunks of a byte", (_post(_CHUNKED, _CLOSE, body=_chunks(BATCH, 1)),), ONE)
     yield Wire("three at once", (_get() + _post(_LENGTH, body=BATCH) + _get(_CLOSE),), ONE * 3)
+    yield Wire("a thousand at once", (_get() * 999 + _get(_CLOSE),), ONE * 1000)
     yield Wire(
         "with 100-continue", (_post(_LENGTH, _CLOSE, b"Expect: 100-continue"), BATCH), ONE, pause=0.3, heedless=True
     )
@@ -119,6 +120,7 @@ def _framing() -> Iterator[Wire]:
         "a length with an underscore": _post(b"Content-Length: 1_0", body=_SECRET),
         "chunked twice": _post(_CHUNKED, _CHUNKED, body=hidden),
         "chunked, identity": _post(b"Transfer-Encoding: chunked, identity", body=hidden),
+        "gzip, chunked": _post(b"Transfer-Encoding: gzip, chunked", body=hidden),
         "identity": _post(b"Transfer-Encoding: identity", body=hidden),
         "xchunked": _post(b"Transfer-Encoding: xchunked", body=hidden),
         "chunked after a tab": _post(b"Transfer-Encoding:\tchunked", b"Content-Length: 5", body=hidden),
@@ -173,6 +175,8 @@ def _heads() -> Iterator[Wire]:
     yield Wire("head: empty lines", (b"\r\n" * 10 + _get(_CLOSE),), ONE)
     for target in (b"/healthz#a", b"/healthz?", b"/healthz?a=b&&", b"/healthz?%zz", b"http://HOST/healthz"):
         yield Wire(f"head: target {target!r}", (_get(_CLOSE, start=b"GET %b HTTP/1.1" % target),), ONE)
+    for target in (b"http://evil.example/healthz", b"http://u@HOST/healthz", b"ftp://HOST/healthz"):
+        yield Wire(f"head: target {target!r}", (_get(_CLOSE, start=b"GET %b HTTP/1.1" % target),))
     for target in (b"//evil.example/%2e%2e", b"/\\evil.example", b"http://evil.example/nothing", b"/a/../../b", b"*"):
         request = _get(_CLOSE, start=b"GET %b HTTP/1.1" % target)
         yield Wire(f"head: target {target!r}", (request,), (frozenset({400, 404}),))
@@ -189,6 +193,7 @@ def _stalls() -> Iterator[Wire]:
     }  # fmt: skip
     for name, piece in some.items():
         yield Wire(f"stall after {name}", (piece,), (frozenset({400, 408, 422}),), silence=True)
+    yield Wire("stall after a part of a body that nobody wants", (_get(_LENGTH) + BATCH[:9],), ONE)
     trickle = tuple(bytes([byte]) for byte in _get()[:-2])
     yield Wire("a head that trickles", trickle, (frozenset({408}),), pause=0.4, silence=True)
 

@@ -150,6 +150,23 @@ def test_a_directory_that_is_not_there_is_a_matter_of_time(tmp_path: Path, missi
     assert spool.sweep() == 0
 
 
+def test_a_file_in_place_of_the_directory_is_noticed_before_a_body_comes(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RefusedError) as refusal:
+        Spool(str(tmp_path / "file")).largest_bytes()
+    assert refusal.value.problem.kind is SPOOL_FULL
+
+
+def test_a_directory_that_may_not_be_written_to_is_noticed_before_a_body_comes(
+    spool: Spool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(RefusedError) as refusal:
+        spool.largest_bytes()
+    assert refusal.value.problem.kind is SPOOL_FULL
+    assert "EACCES" in caplog.text
+
+
 def test_a_disk_that_is_full_while_a_body_is_written(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     file = spool.create()
     monkeypatch.setattr(os, "write", failing(errno.ENOSPC))
