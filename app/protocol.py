@@ -346,6 +346,8 @@ class StrictProtocol(HttpToolsProtocol):
             raise RefusedError(Problem(INVALID_REQUEST, "The request is not of HTTP/1.1 nor of HTTP/1.0."))
         if version == "1.0":
             self.expect_100_continue = False  # its client would take the 100 for the answer (RFC 9110, 10.1.1)
+        self._check_target()
+        self._check_coding()
         if self.parser.should_upgrade():
             method = self.parser.get_method()
             if method == b"CONNECT":
@@ -354,8 +356,6 @@ class StrictProtocol(HttpToolsProtocol):
             lines += [b"%s: %s" % line for line in self.headers if line[0] != b"upgrade"]
             self.plain_head = b"\r\n".join([*lines, b"", b""])
             return
-        self._check_target()
-        self._check_coding()
         if self.crowded and not self.url.partition(b"?")[0].endswith(b"/healthz"):
             detail = f"There are {self.limits.connections} connections already ({variable('max_connections')})."
             headers = {"Connection": "close", "Retry-After": "1"}

@@ -137,20 +137,6 @@ def assert_refused(answer: Answer, status: int, slug: str) -> str:
     return str(document["detail"])
 
 
-@pytest.mark.parametrize("target", [b"http://A/healthz", b"HTTP://a:80/healthz?b=c:d@e", b"//a/healthz"])
-def test_a_target_that_names_the_host_of_the_header_is_served(port: int, target: bytes) -> None:
-    found, _ = talk(port, b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-    assert statuses(found) == [404 if target.startswith(b"//") else 200]
-
-
-@pytest.mark.parametrize("target", [b"http://b/healthz", b"http://b:80/healthz", b"http://a@b/healthz", b"http://b?a"])
-@pytest.mark.parametrize("more", [b"", b"Upgrade: h2c\r\nConnection: Upgrade\r\n"], ids=["plain", "upgrade"])
-def test_a_target_that_names_another_host_than_the_header_is_refused(port: int, target: bytes, more: bytes) -> None:
-    found, _ = talk(port, b"GET " + target + b" HTTP/1.1\r\nHost: a\r\n" + more + b"\r\n")
-    assert statuses(found) == [400]
-    assert "another host than its Host header" in assert_refused(found[0], 400, "bad-host")
-
-
 UPGRADES = {
     "h2c": b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
     "websocket": b"Connection: Upgrade\r\nUpgrade: websocket\r\n",
@@ -469,20 +455,26 @@ OTHERS = {
     "another host": b"http://evil.example/healthz",
     "another port": b"http://a:81/healthz",
     "a user": b"http://u@a/healthz",
+    "a user of that name": b"http://a@b/healthz",
     "another scheme": b"ftp://a/healthz",
+    "a query of that name": b"http://b?a",
 }
 
 
 @pytest.mark.parametrize("target", OTHERS.values(), ids=OTHERS)
-def test_a_target_that_names_another_host_than_the_header_is_refused(port: int, target: bytes) -> None:
-    (answer,), _ = talk(port, HEALTH.replace(b"/healthz", target))
-    assert_refused(answer, 400, "bad-host")
+@pytest.mark.parametrize("more", [b"", b"Upgrade: h2c\r\nConnection: Upgrade\r\n"], ids=["plain", "upgrade"])
+def test_a_target_that_names_another_host_than_the_header_is_refused(port: int, target: bytes, more: bytes) -> None:
+    (answer,), _ = talk(port, b"GET " + target + b" HTTP/1.1\r\nHost: a\r\n" + more + b"\r\n")
+    assert "another host than its Host header" in assert_refused(answer, 400, "bad-host")
 
 
-@pytest.mark.parametrize("target", [b"http://a/healthz", b"HTTP://A:80/healthz", b"https://a/healthz?b"])
+@pytest.mark.parametrize(
+    "target",
+    [b"http://a/healthz", b"HTTP://A:80/healthz?b=c:d@e", b"https://a/healthz?b", b"//a/healthz"],
+)
 def test_a_target_that_names_the_same_host_is_served(port: int, target: bytes) -> None:
     found, _ = talk(port, HEALTH.replace(b"/healthz", target))
-    assert statuses(found) == [200]
+    assert statuses(found) == [404 if target.startswith(b"//") else 200]
 
 
 @pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: a\r\n"], ids=["none", "two"])
