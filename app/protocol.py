@@ -346,12 +346,12 @@ class StrictProtocol(HttpToolsProtocol):
             raise RefusedError(Problem(INVALID_REQUEST, "The request is not of HTTP/1.1 nor of HTTP/1.0."))
         if version == "1.0":
             self.expect_100_continue = False  # its client would take the 100 for the answer (RFC 9110, 10.1.1)
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise RefusedError(Problem(INVALID_REQUEST, "The service is no proxy: it has no method CONNECT."))
         self._check_target()
         self._check_coding()
         if self.parser.should_upgrade():
-            method = self.parser.get_method()
-            if method == b"CONNECT":
-                raise RefusedError(Problem(INVALID_REQUEST, "The service is no proxy: it has no method CONNECT."))
             lines = [b"%s %s HTTP/%s" % (method, self.url, version.encode("ascii"))]
             lines += [b"%s: %s" % line for line in self.headers if line[0] != b"upgrade"]
             self.plain_head = b"\r\n".join([*lines, b"", b""])
