@@ -285,6 +285,12 @@ class StrictProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         return self.landing
 
+    def _discard(self) -> None:
+        """Have what is left of a body that nobody wants any more read over the heads of all, if its length is known."""
+        if self.cycle.response_complete and self.body_bytes < self.length:
+            self.landing = self.landing or _Landing(_SHARED[:0], 0)
+            self.landing.place = _SHARED[:0]  # whoever wanted the body has left
+
     def room(self) -> memoryview:
         """Give the place for what comes next."""
         if self.landing is None or self.refused:
@@ -363,7 +369,7 @@ class StrictProtocol(HttpToolsProtocol):
         scope, framing = cast("Scope", self.scope), self.framing
         self.length = declared_length(scope) or 0
         framing.connection = self
-        offer_landing(scope, framing.land)
+        offer_landing(scope, framing.land, framing.begun)
         super().on_headers_complete()
         self.cycle.transport = cast("Any", self.cork)
         if self.crowded:
@@ -459,8 +465,7 @@ class StrictProtocol(HttpToolsProtocol):
         self._go_on()
         if self.at is _At.BODY:
             self._expect_more()
-        if self.landing is not None:
-            self.landing.place = _SHARED[:0]  # whoever wanted the body has left
+            self._discard()
         self.idle_since = self.loop.time()
         if self.transport.get_write_buffer_size():
             self._watch_writing()
@@ -700,6 +705,10 @@ class _Framing:
     problem: Problem | None = None
     landing: _Landing | None = None
     connection: StrictProtocol | None = None
+
+    def begun(self) -> int:
+        """Tell how much of a body that is on its way has come, as `app.gates.landing` says."""
+        return 0 if self.connection is None else self.connection.body_bytes
 
     def land(self, place: memoryview) -> bool:
         """Have the body go to a place, as `app.gates.landing` says."""

@@ -11,7 +11,7 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any, Final, Generic, TypeVar
 
 from starlette.requests import ClientDisconnect
@@ -64,6 +64,7 @@ class Capacity:
         self._running: dict[_Job[Any], asyncio.TimerHandle] = {}
         self._queue: deque[_Job[Any]] = deque()
         self._threads = Threads(at_once, "lossgrid-computing")
+        self._coming: dict[object, float] = {}  # bodies that are awaited, and until when each counts
         self._closed = False
 
     @property
@@ -87,19 +88,40 @@ class Capacity:
         return self._average
 
     def check(self) -> None:
-        """Refuse a request if it could not even wait: to be asked before its body is read, too.
+        """Refuse a request if it could not even wait: to be asked before its body is read.
 
         Raises
         ------
         RefusedError
             There is no place (503), or the service is stopping (503).
         """
+        now = time.monotonic()
+        self._admit(sum(until > now for until in self._coming.values()))
+
+    @contextlib.contextmanager
+    def expecting(self) -> Iterator[None]:
+        """Count a request whose body comes fast as one that waits, for as long as the body may still take.
+
+        So of many large bodies in one moment no more are read than there are places. But they count for no longer than
+        nobody minds a wait: who stops sending, or has just begun to send slowly, holds nobody's place.
+        """
+        body = object()
+        self._coming[body] = time.monotonic() + SHORT_WAIT_SECONDS
+        try:
+            yield
+        finally:
+            del self._coming[body]
+
+    def _admit(self, coming: int = 0) -> None:
+        """Refuse a request for which there is no place beside those that are here, and so many that are coming."""
         if self._closed:
             raise self._refusal(NOT_READY, NOT_READY.detail)
-        if not self.has_room and len(self._queue) >= self._places():
+        running, waiting = len(self._running), len(self._queue)
+        if running + waiting + coming >= self.at_once + self._places():
+            others = f", {waiting} wait and {coming} are arriving" if coming else f" and {waiting} wait"
             detail = (
-                f"{len(self._running)} requests are computed and {len(self._queue)} wait, which is all that the service"
-                f" takes at its present pace ({variable('max_waiting')})."
+                f"{running} requests are computed{others}, which is all that the service takes at its present pace"
+                f" ({variable('max_waiting')})."
             )
             raise self._refusal(OVER_CAPACITY, detail)
 
@@ -120,7 +142,7 @@ class Capacity:
         ClientDisconnect
             The client has left.
         """
-        self.check()
+        self._admit()
         loop = asyncio.get_running_loop()
         job: _Job[T] = _Job(work, loop, self._done)
         if self.has_room:

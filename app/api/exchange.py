@@ -4,7 +4,7 @@ A brief body is answered in the event loop: a thread would take longer to begin 
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from app.api.negotiation import accepted, received
 from app.api.stages import staged, timed
 from app.gates.asgi import declared_length
 from app.gates.entry import entry_of
-from app.gates.landing import landing_of
+from app.gates.landing import comes_fast, landing_of
 from app.losses import Checkpoint
 from app.spool import Collector
 
@@ -64,7 +64,8 @@ async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
     workspace = collector.workspace()
     try:
         length, land = declared_length(request.scope) or 0, landing_of(request.scope)
-        body = await collector.collected(request.stream(), workspace, length, land)
+        with capacity.expecting() if comes_fast(request.scope) else nullcontext():
+            body = await collector.collected(request.stream(), workspace, length, land)
         if with_brief and capacity.has_room and is_brief(body, source.media_type, query):
             formats = timed(entry_of(request.scope).stages, source, target)
             with suppress(LongError):

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from app.api import capacity as room
 from app.api.capacity import Capacity, StoppedError
+from app.gates.landing import FAST_BYTES, offer_landing
 from app.losses.checkpoint import Checkpoint
 from app.problems import RefusedError
 from tests.inprocess import a_scope, an_app
@@ -466,6 +467,77 @@ def test_a_full_service_refuses_before_it_reads(path: str) -> None:
         for work in works:
             work.go.set()
         await asyncio.gather(*tasks)
+
+    run(test)
+
+
+def test_bodies_that_come_fast_count_as_waiting_until_they_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+
+    async def test() -> None:
+        nonlocal now
+        capacity = a_capacity(at_once=1, waiting=1)
+        with capacity.expecting():
+            capacity.check()
+            with capacity.expecting():
+                with pytest.raises(RefusedError) as refused:
+                    capacity.check()
+                slug, detail, _ = refusal_of(refused.value)
+                assert slug == "over-capacity"
+                assert detail.startswith("0 requests are computed, 0 wait and 2 are arriving, which is all")
+                now += room.SHORT_WAIT_SECONDS  # whoever takes longer holds no place
+                capacity.check()
+                now -= room.SHORT_WAIT_SECONDS
+            capacity.check()
+
+    run(test)
+
+
+def test_who_has_been_let_in_is_not_refused_for_others_that_are_coming() -> None:
+    async def test() -> None:
+        capacity = a_capacity(at_once=1, waiting=0)
+        with capacity.expecting():
+            assert await capacity.run(lambda _: "done", stays) == "done"
+
+    run(test)
+
+
+@pytest.mark.parametrize(("begun", "status"), [(FAST_BYTES, 503), (1000, 200)], ids=["fast", "slow"])
+def test_of_large_bodies_that_come_at_once_no_more_are_read_than_have_a_place(
+    begun: int, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "SHORT_WAIT_SECONDS", PATIENCE)
+    body = b'{"x": [1], "y": [1]' + b" " * FAST_BYTES + b"}"
+
+    async def test() -> None:
+        app, go = an_app(computing_threads=1, max_waiting=0), asyncio.Event()
+        taken = asyncio.Event()
+
+        async def post(wait: Callable[[], Coroutine[Any, Any, object]]) -> int:
+            scope = {**a_scope((b"host", b"localhost")), "path": "/loss", "state": {}}
+            offer_landing(scope, lambda _: False, lambda: begun)
+            sent: list[MutableMapping[str, Any]] = []
+
+            async def receive() -> MutableMapping[str, Any]:
+                await wait()
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            async def send(message: MutableMapping[str, Any]) -> None:
+                sent.append(message)
+
+            await app(scope, receive, send)
+            return int(sent[0]["status"])
+
+        async def stop() -> None:
+            taken.set()
+            await go.wait()
+
+        first = asyncio.create_task(post(stop))
+        await taken.wait()
+        assert await post(lambda: asyncio.sleep(0)) == status
+        go.set()
+        assert await first == 200
 
     run(test)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.gates.asgi import App, Receive, Scope, Send, declared_length
 from app.gates.landing import landing_of
 from app.main import create_app
+from app.protocol import StrictProtocol
 from app.settings import Settings
 from tests.e2e.test_connections import HEAD, limits
 from tests.e2e.test_protocol import BATCH, CHUNKED, HEALTH, answers, assert_refused, serving, statuses, talk
@@ -151,6 +152,25 @@ def test_the_rest_of_a_body_that_nobody_wants_any_more_is_thrown_away() -> None:
     with serving(hasty(1000), limits()) as port:
         found, _ = talk(port, post(BODY) + BODY[:1000], BODY[1000:200_000], BODY[200_000:] + HEALTH, HEALTH)
     assert [body for _, _, body in found] == [b"1", b"0", b"0"]
+
+
+def test_a_body_that_nobody_wants_at_all_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[int] = []
+    on_body = StrictProtocol.on_body
+
+    def count(self: StrictProtocol, body: bytes) -> None:
+        parsed.append(len(body))
+        on_body(self, body)
+
+    monkeypatch.setattr(StrictProtocol, "on_body", count)
+
+    async def decline(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await reply(send, b"no")
+
+    with serving(decline, limits()) as port:
+        found, _ = talk(port, post(BODY) + BODY[:1000], BODY[1000:200_000], BODY[200_000:] + post(BATCH) + BATCH)
+    assert [body for _, _, body in found] == [b"no", b"no"]
+    assert sum(parsed) == 1000 + len(BATCH)
 
 
 @pytest.mark.parametrize("sent", [1000, len(BODY)], ids=["some of the body", "all of it"])

@@ -7,7 +7,7 @@ import pytest
 
 from app.gates import BodyLimit, Journal, Silence
 from app.gates.asgi import Scope
-from app.gates.landing import is_whole, tell_whole
+from app.gates.landing import FAST_BYTES, comes_fast, is_whole, offer_landing, tell_whole
 from tests.gates.asgi import App, Connection, Message, Receive, Send, echo
 
 LIMIT = 10
@@ -78,3 +78,14 @@ def test_a_whole_body_over_the_limit_is_refused(headers: dict[str, str]) -> None
 def test_nobody_knows_where_no_server_says_so() -> None:
     assert not is_whole({"type": "http"})
     assert not is_whole({"type": "http", "state": {}})
+
+
+@pytest.mark.parametrize(("begun", "fast"), [(0, False), (FAST_BYTES - 1, False), (FAST_BYTES, True)])
+def test_a_body_comes_fast_if_much_of_it_came_with_its_head(begun: int, *, fast: bool) -> None:
+    scope: Scope = {"state": {}}
+    assert not comes_fast(scope)
+    offer_landing(scope, lambda _: False, lambda: begun)
+    assert comes_fast(scope) is fast
+    tell_whole(scope)
+    assert not comes_fast(scope)
+    assert not comes_fast({"type": "http"})
