@@ -396,8 +396,8 @@ class StrictProtocol(HttpToolsProtocol):
 
     def _check_coding(self) -> None:
         """Refuse a body in another transfer coding than chunks: it would be read as if it were not compressed."""
-        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
-        if codings and codings != [b"chunked"]:
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and [coding.strip().lower() for coding in codings] != [b"chunked"]:
             detail = "A body may come in chunks, and in no other transfer coding; for gzip there is Content-Encoding."
             raise RefusedError(Problem(INVALID_REQUEST, detail))
 

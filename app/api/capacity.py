@@ -95,8 +95,11 @@ class Capacity:
         RefusedError
             There is no place (503), or the service is stopping (503).
         """
-        now = time.monotonic()
-        self._admit(sum(until > now for until in self._coming.values()))
+        coming = 0
+        if self._coming:
+            now = time.monotonic()
+            coming = sum(until > now for until in self._coming.values())
+        self._admit(coming)
 
     @contextlib.contextmanager
     def expecting(self) -> Iterator[None]:

@@ -4,7 +4,7 @@ Nothing is computed here. The core and the catalogue of conventions do, and the 
 theirs says is answered as it is, attribute by attribute; only its arrays are put elsewhere.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from operator import attrgetter
@@ -32,6 +32,7 @@ from app.losses import (
     go_on,
     gradients,
     report,
+    tally,
 )
 from app.losses.collapse import LARGEST_SPECTRUM
 from app.losses.refusals import refusal
@@ -76,14 +77,10 @@ def dress(  # noqa: PLR0913 - what there is to compute, who does it, and how muc
     LossInputError
         Whatever the core refuses; if it is something in `include`, the path leads to that item.
     """
-    tally = engine(batch, objective, checkpoint)
-    found = report(batch, tally, objective)
-    work = _Work(batch, objective, engine, tally, found, checkpoint, max_spectrum)
-    arrays: Arrays = {}
-    summary = {
-        name: _variants(found) if name == "variants" else _laid_out(one, name, arrays)
-        for name, one in _fields(Report)(found).items()
-    }
+    tallied = engine(batch, objective, checkpoint)
+    found = report(batch, tallied, objective)
+    work = _Work(batch, objective, engine, tallied, found, checkpoint, max_spectrum)
+    summary, arrays = _document(found)
     for name, make in _EXTRAS.items():
         if name in include:
             try:
@@ -91,7 +88,38 @@ def dress(  # noqa: PLR0913 - what there is to compute, who does it, and how muc
             except InvalidOption as error:
                 place = ("include", include.index(name))
                 raise refusal(InvalidOption, Fault(place, error.faults[0].detail)) from None
-    return Reply(summary, arrays)
+    return Reply(summary, arrays, _nulls(found.loss, with_kl=found.terms.kl is not None))
+
+
+def _document(found: Report) -> tuple[dict[str, Any], Arrays]:
+    """Lay out a report."""
+    arrays: Arrays = {}
+    summary = {
+        name: _variants(found) if name == "variants" else _laid_out(one, name, arrays)
+        for name, one in _fields(Report)(found).items()
+    }
+    return summary, arrays
+
+
+@cache
+def _nulls(loss: str, *, with_kl: bool) -> int:
+    """Count what a report of a loss leaves out: in every batch the same, so that a small one tells."""
+    latents = {"mu": [[1.0]], "logvar": [[0.0]]} if with_kl else {}
+    batch = Batch.of({"x": [[0.25]], "y": [[0.5]], **latents})
+    objective = Objective.of(loss)
+    summary, arrays = _document(report(batch, tally(batch.chunk(0, 1), objective), objective))
+    return sum(value is None for value in _leaves(summary)) - len(arrays)
+
+
+def _leaves(document: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
+    """Give every value that is no mapping and no list."""
+    if isinstance(document, dict):
+        document = list(document.values())
+    if isinstance(document, list):
+        for one in document:
+            yield from _leaves(one)
+    else:
+        yield document
 
 
 class _Work(NamedTuple):

@@ -6,7 +6,7 @@ A brief body is answered in the event loop: a thread would take longer to begin 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,6 +22,8 @@ from app.losses import Checkpoint
 from app.spool import Collector
 
 __all__ = ["exchanged"]
+
+_NOTHING: Final = nullcontext()
 
 
 async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
@@ -64,7 +66,7 @@ async def exchanged(  # noqa: PLR0913 - what both endpoints have in common
     workspace = collector.workspace()
     try:
         length, land = declared_length(request.scope) or 0, landing_of(request.scope)
-        with capacity.expecting() if comes_fast(request.scope) else nullcontext():
+        with capacity.expecting() if comes_fast(request.scope) else _NOTHING:
             body = await collector.collected(request.stream(), workspace, length, land)
         if with_brief and capacity.has_room and is_brief(body, source.media_type, query):
             formats = timed(entry_of(request.scope).stages, source, target)

@@ -149,7 +149,8 @@ def encode(reply: Reply) -> bytes:
         inner[last] = array
     _check_room(sum(array.size for array in reply.arrays.values()))
     text = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
-    if len(text) > _BRIEF_BYTES or text.rfind(b"null") >= 0:  # as which orjson writes what is not finite
+    # As null orjson also writes what is not finite: there are then more than belong there.
+    if len(text) > _BRIEF_BYTES or text.count(b"null") > reply.nulls:
         _check_finite(reply)
     return text
 

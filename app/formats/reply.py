@@ -21,7 +21,10 @@ class Reply:
         belongs it holds None as a placeholder, so that the fields keep their order.
     arrays
         float64 arrays in C order by their place in the document: ``"per_sample.reconstruction.sum"``.
+    nulls
+        How many None are in the summary that are no placeholders, where whoever made it knows that without looking.
     """
 
     summary: Mapping[str, Any]
     arrays: Mapping[str, NDArray[np.float64]]
+    nulls: int = 0

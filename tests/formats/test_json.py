@@ -416,12 +416,13 @@ def test_a_written_array_reads_back_with_the_same_bits(array: NDArray[np.float64
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("place", ["array", "summary", "list"])
+@pytest.mark.parametrize("place", ["array", "summary", "list", "beside nulls"])
 def test_a_reply_that_is_not_finite_is_a_fault_and_never_null(value: float, place: str) -> None:
     replies = {
         "array": Reply({"a": None}, {"a": np.array([1.0, value])}),
         "summary": Reply({"a": {"b": value}}, {}),
         "list": Reply({"a": [1.0, value]}, {}),
+        "beside nulls": Reply({"a": value, "b": None, "c": [None]}, {}, nulls=2),
     }
 
     with pytest.raises(ValueError, match=r"^(a|a number of the summary) is not finite"):
