@@ -16,7 +16,7 @@ def test_the_worst_bodies_are_brief() -> None:
     assert counted["LongError"] == 0
     assert outcomes["npz, empty blocks"] == "answered"  # whose blocks are good ones
     assert outcomes["npz, extra fields"] == "Malformed"
-    assert outcomes["safetensors, a name many times"] == "DuplicateField"
+    assert outcomes["safetensors, a name many times"] == "TooLarge"
 
 
 def test_what_is_not_brief_is_not_measured() -> None:
