@@ -35,7 +35,7 @@ class Collector:
     spool
         Where large bodies go, and what is made of them.
     threshold_bytes
-        How much one request may hold in memory.
+        How much one request may hold in memory; a body that comes in pieces, half of it.
     memory_bytes
         How much all of them together may.
     writers
@@ -115,7 +115,8 @@ class Collector:
             async for piece in pieces:
                 held.append(piece)
                 waiting += len(piece)
-                if file is None and not workspace.hold(len(piece)):
+                # What is in pieces is there twice while it is joined.
+                if file is None and (waiting > self._threshold // 2 or not workspace.hold(len(piece))):
                     file = await self._aside(self.spool.create)
                     await self._aside(file.append, held)
                     workspace.drop(waiting - len(piece))

@@ -103,13 +103,22 @@ def test_no_place_is_named_for_a_body_that(tmp_path: Path, length: int, threshol
 
 
 @pytest.mark.parametrize("declared", [0, len(BODY)])
-def test_a_body_up_to_the_threshold_is_in_memory(tmp_path: Path, declared: int) -> None:
-    collector = a_collector(tmp_path, threshold=len(BODY))
+def test_a_body_in_pieces_up_to_half_of_the_threshold_is_in_memory(tmp_path: Path, declared: int) -> None:
+    collector = a_collector(tmp_path, threshold=2 * len(BODY))
     with collector.workspace() as workspace:
         found = collected(collector, workspace, in_pieces(BODY, 100_000), declared)
         assert found == BODY
         assert collector.allowance.left == 10**9 - len(BODY) + FREE_BYTES
     assert collector.allowance.left == 10**9
+
+
+def test_a_body_in_pieces_beyond_half_of_the_threshold_is_on_disk(tmp_path: Path) -> None:
+    collector = a_collector(tmp_path, threshold=2 * len(BODY) - 2)
+    with collector.workspace() as workspace:
+        found = collected(collector, workspace, in_pieces(BODY, 100_000))
+        assert isinstance(found, mmap.mmap)
+        assert found[:] == BODY
+        assert collector.allowance.left == 10**9
 
 
 def test_bodies_that_together_are_too_much_for_memory_are_on_disk(tmp_path: Path) -> None:
@@ -188,7 +197,7 @@ def test_a_declared_body_that_has_no_room_is_refused_before_it_is_read(
     assert caught.value.problem.kind is BODY_TOO_LARGE
 
 
-@pytest.mark.parametrize("threshold", [500, len(BODY)])
+@pytest.mark.parametrize("threshold", [500, 2 * len(BODY)])
 def test_what_nobody_has_worked_on_is_given_back_by_another_thread_if_it_is_large(
     tmp_path: Path, threshold: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,4 +220,4 @@ def test_what_nobody_has_worked_on_is_given_back_by_another_thread_if_it_is_larg
     asyncio.run(refused())
     assert open_files() == before
     assert collector.allowance.left == 10**9
-    assert (threads == [threading.get_ident()]) is (threshold == len(BODY))
+    assert (threads == [threading.get_ident()]) is (threshold > len(BODY))
