@@ -19,6 +19,10 @@ QUIET_SECONDS: Final = 5.0
 A training loop that asks once in a step should find that memory too: a batch of 12 MB whose pages have to be made anew
 takes half as long again."""
 
+LONGEST_SECONDS: Final = 10.0
+"""After which freed memory goes back even where there is no quiet: among small requests that never cease, what a large
+one has freed would stay for good. To make the pages anew once in that time costs nothing that could be seen."""
+
 MOST_ARENAS: Final = 2
 """In how many places threads get memory from. glibc would give nearly each thread one of its own, which keeps what was
 freed there: after 10,000 mixed requests that is 30 MiB more, while a request takes as long either way."""
@@ -64,7 +68,7 @@ def keep_freed() -> None:
 
 
 class Tidy:
-    """Gives free memory back a moment after the last time that it was asked to.
+    """Gives free memory back a moment after the last time that it was asked to, and not too long after the first.
 
     glibc keeps what was freed between blocks that are still in use: up to 32 MiB a piece, for good. To give it back
     after every request would cost the next one a tenth of its time.
@@ -81,16 +85,21 @@ class Tidy:
         self._trim = getattr(library, "malloc_trim", None)
         self._threads = Threads(1, "lossgrid-tidying", awaited=True)
         self._timer: asyncio.TimerHandle | None = None
+        self._latest = 0.0
 
     def soon(self) -> None:
-        """Give free memory back when there has been quiet. Only in an event loop."""
+        """Give free memory back when there has been quiet, or after `LONGEST_SECONDS`. Only in an event loop."""
         if self._trim is None:
             return
-        if self._timer is not None:
+        loop = asyncio.get_running_loop()
+        if self._timer is None:
+            self._latest = loop.time() + LONGEST_SECONDS
+        else:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._aside, self._trim)
+        self._timer = loop.call_at(min(loop.time() + QUIET_SECONDS, self._latest), self._aside, self._trim)
 
     def _aside(self, trim: Callable[[int], None]) -> None:
         """Do it in a thread: it takes a few milliseconds, and ctypes lets go of the interpreter's lock."""
+        self._timer = None
         with suppress(MemoryError):  # there is no thread; the next large request asks again
             self._threads.run(partial(trim, 0))

@@ -1,4 +1,4 @@
-"""Free memory goes back to the system when there is quiet."""
+"""Free memory goes back to the system when there is quiet, and now and then where there is none."""
 
 import asyncio
 import ctypes
@@ -41,6 +41,23 @@ def test_it_waits_for_quiet_and_then_asks_once(monkeypatch: pytest.MonkeyPatch) 
 
     asyncio.run(test())
     assert library.asked == [0]
+
+
+def test_where_there_is_never_quiet_it_asks_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tidy, "QUIET_SECONDS", 60)
+    monkeypatch.setattr(tidy, "LONGEST_SECONDS", 0.1)
+    library = Library()
+
+    async def test() -> None:
+        found = Tidy(library)
+        deadline = asyncio.get_running_loop().time() + 10
+        while len(library.asked) < 2:
+            assert asyncio.get_running_loop().time() < deadline
+            found.soon()
+            await asyncio.sleep(0.01)
+
+    asyncio.run(test())
+    assert library.asked == [0, 0]
 
 
 def test_without_such_a_library_nothing_is_done() -> None:
