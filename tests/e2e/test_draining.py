@@ -29,24 +29,29 @@ def accepted(server: Running) -> int:
     return sum(int(float(line.split()[1])) for line in lines if line.startswith(names))
 
 
+def two_asking(server: Running, body: bytes, answers: list[httpx.Response], *, in_hand: int) -> list[threading.Thread]:
+    """Let two clients post a heavy batch, and wait until so many are in the hands of the service."""
+
+    def ask() -> None:
+        headers = {"Content-Type": "application/x-npz"}
+        answers.append(httpx.post(f"{server.url}/loss?include=collapse", content=body, headers=headers, timeout=30))
+
+    clients = [threading.Thread(target=ask) for _ in range(2)]
+    for client in clients:
+        client.start()
+    deadline = time.monotonic() + 20
+    while accepted(server) < in_hand:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return clients
+
+
 def test_beside_stalled_uploads_what_computes_gets_its_whole_answer() -> None:
     body, answers = heavy(), list[httpx.Response]()
     with running(computing_threads=1) as server, ExitStack() as stack:
         for _ in range(5):
             stack.enter_context(upload(server, json.dumps(TINY).encode())[0])
-
-        def ask() -> None:
-            headers = {"Content-Type": "application/x-npz"}
-            target = f"{server.url}/loss?include=collapse"
-            answers.append(httpx.post(target, content=body, headers=headers, timeout=30))
-
-        clients = [threading.Thread(target=ask) for _ in range(2)]
-        for client in clients:
-            client.start()
-        deadline = time.monotonic() + 20
-        while accepted(server) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        clients = two_asking(server, body, answers, in_hand=2)
         assert server.end(signal.SIGTERM, within=EXIT_SECONDS) == 0
         for client in clients:
             client.join()
@@ -121,18 +126,7 @@ def test_a_second_ctrl_c_refuses_whatever_is_in_flight() -> None:
     body, answers = heavy(), list[httpx.Response]()
     with running(computing_threads=1) as server, ExitStack() as stack:
         stalled = stack.enter_context(upload(server, json.dumps(TINY).encode())[0])
-
-        def ask() -> None:
-            headers = {"Content-Type": "application/x-npz"}
-            answers.append(httpx.post(f"{server.url}/loss?include=collapse", content=body, headers=headers, timeout=30))
-
-        clients = [threading.Thread(target=ask) for _ in range(2)]
-        for client in clients:
-            client.start()
-        deadline = time.monotonic() + 20
-        while accepted(server) < 1:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        clients = two_asking(server, body, answers, in_hand=1)
         server.process.send_signal(signal.SIGINT)
         time.sleep(0.2)
         assert server.end(signal.SIGINT, within=2) == 0
